@@ -1,0 +1,289 @@
+"""The command line: train, evaluate, predict."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+PROGRAM = "keras-transformers"
+SIZES = {
+    "vocab_size": (20_000, "different word ids"),
+    "maxlen": (256, "words of a text that are read"),
+    "embed_dim": (32, "length of the vectors"),
+    "num_heads": (2, "attention heads in a block"),
+    "ff_dim": (32, "hidden width of the feed-forward networks"),
+    "num_blocks": (1, "Transformer blocks"),
+}
+DATA_HELP = (
+    "'ag-news', 'sample' (1,000 fictional briefs that come with the package), a directory with "
+    "train.csv and test.csv in AG News' layout, or 'auto': AG News where it is on disk or can be "
+    "downloaded, else the sample (default: auto)"
+)
+MIN_STEPS = 150
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command; returns the exit code, 2 where something given to it was wrong."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except (OSError, ValueError) as error:
+        print(f"{PROGRAM}: error: {_one_line(error)}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"{PROGRAM}: stopped", file=sys.stderr)
+        return 130
+
+
+def _one_line(error):
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message):
+        self.exit(2, f"{self.prog}: error: {message}\n")
+
+
+def _parser():
+    parser = _Parser(
+        prog=PROGRAM, description="Transformers in Keras 3: train, evaluate and use them."
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_train(commands)
+    _add_evaluate(commands)
+    _add_predict(commands)
+    return parser
+
+
+def _add_train(commands):
+    train = commands.add_parser("train", help="train a model on news texts")
+    models = train.add_subparsers(title="models", required=True, metavar="MODEL")
+    scratch = models.add_parser(
+        "from-scratch",
+        help="a small Transformer, trained from random weights",
+        description="Trains a small Transformer classifier from random weights. Leaves "
+        "model.keras, metrics.json, training.png and confusion_matrix.png in the output directory.",
+    )
+    _add_training_options(scratch, output="runs/from-scratch")
+    for name, (default, text) in SIZES.items():
+        scratch.add_argument(
+            f"--{name.replace('_', '-')}",
+            type=_positive_int,
+            default=default,
+            metavar="N",
+            help=f"{text} (default: {default})",
+        )
+    scratch.add_argument(
+        "--rate", type=_rate, default=0.1, metavar="P", help="dropout (default: 0.1)"
+    )
+    scratch.set_defaults(run=_train_from_scratch)
+
+
+def _add_training_options(parser, output):
+    add = parser.add_argument
+    add("--data", default="auto", metavar="DATA", help=DATA_HELP)
+    add(
+        "--epochs",
+        type=_positive_int,
+        metavar="N",
+        help=f"passes over the training texts (default: as many as make {MIN_STEPS} steps, "
+        "which for AG News is 1)",
+    )
+    add(
+        "--batch-size",
+        type=_positive_int,
+        default=128,
+        metavar="N",
+        help="texts in a batch (default: 128)",
+    )
+    add(
+        "--output",
+        type=Path,
+        default=Path(output),
+        metavar="DIR",
+        help=f"where the results go (default: {output})",
+    )
+    add("--seed", type=_natural, default=0, metavar="N", help="of all that is random (default: 0)")
+    add("--jit", action="store_true", help="compile the training step with XLA")
+    add("--resume", action="store_true", help="go on from a stopped run's last finished epoch")
+
+
+def _add_evaluate(commands):
+    evaluate = commands.add_parser("evaluate", help="measure a trained model on test texts")
+    _add_model(evaluate)
+    evaluate.add_argument("--data", default="auto", metavar="DATA", help=DATA_HELP)
+    evaluate.set_defaults(run=_evaluate)
+
+
+def _add_predict(commands):
+    predict = commands.add_parser("predict", help="classify texts with a trained model")
+    _add_model(predict)
+    predict.add_argument(
+        "texts",
+        nargs="*",
+        metavar="TEXT",
+        help="what to classify; left out, every line of standard input is a text",
+    )
+    predict.add_argument("--json", action="store_true", help="print a JSON object for each text")
+    predict.set_defaults(run=_predict)
+
+
+def _add_model(parser):
+    parser.add_argument(
+        "model", type=Path, metavar="MODEL", help="a .keras file, or the directory of a training"
+    )
+
+
+def _positive_int(text):
+    return _int_from(text, 1, "a positive integer")
+
+
+def _natural(text):
+    return _int_from(text, 0, "an integer of at least 0")
+
+
+def _int_from(text, least, expected):
+    try:
+        value = int(text)
+    except ValueError:
+        value = least - 1
+    if value < least:
+        raise argparse.ArgumentTypeError(f"expected {expected}, found {text!r}")
+    return value
+
+
+def _rate(text):
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < 1:
+        raise argparse.ArgumentTypeError(f"expected a number in [0, 1), found {text!r}")
+    return value
+
+
+def _train_from_scratch(options):
+    _check_writable(options.output)
+    from keras_transformers.data import load_news
+    from keras_transformers.training import train_from_scratch
+
+    news = load_news(options.data)
+    model, metrics = train_from_scratch(
+        news,
+        options.output,
+        epochs=options.epochs or _enough_epochs(len(news.train_texts), options.batch_size),
+        batch_size=options.batch_size,
+        seed=options.seed,
+        rate=options.rate,
+        jit=options.jit,
+        resume=options.resume,
+        verbose=1 if sys.stdout.isatty() else 2,
+        **{name: getattr(options, name) for name in SIZES},
+    )
+    _print_test(metrics["test"])
+    _print_examples(model, news)
+    print(f"\nTrained in {metrics['seconds']:.0f} s; all results are in {options.output}")
+    return 0
+
+
+def _check_writable(directory):
+    """Finds out before the training, not after it."""
+    probe = directory / ".writable"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ValueError(
+            f"argument --output: expected a directory that can be written, found {directory}: "
+            f"{error.strerror}"
+        ) from error
+
+
+def _enough_epochs(rows, batch_size):
+    return -(-MIN_STEPS // -(-rows // batch_size))
+
+
+def _print_test(test):
+    width = max(len(name) for name in test["classes"])
+    print(f"\n{'class':{width}}  precision  recall  texts")
+    for name, scores in test["classes"].items():
+        print(
+            f"{name:{width}}  {scores['precision']:9.4f}  {scores['recall']:6.4f}  "
+            f"{scores['support']:5.0f}"
+        )
+    print(f"\nTest accuracy {test['accuracy']:.4f}, loss {test['loss']:.4f}")
+
+
+def _print_examples(model, news, count=4):
+    print("\nFrom the test texts:")
+    texts = news.test_texts[:count]
+    for text, row, label in zip(
+        texts, model.predict_texts(texts), news.test_labels[:count], strict=True
+    ):
+        best = row.argmax()
+        print(
+            f"  {model.class_names[best]} ({row[best]:.2f}; it is {news.class_names[label]}): "
+            f"{_shorten(text)}"
+        )
+
+
+def _shorten(text, width=80):
+    text = " ".join(text.split())
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def _evaluate(options):
+    model = _load(options.model)
+    from keras_transformers.data import load_news
+    from keras_transformers.training import evaluate
+
+    news = load_news(options.data)
+    test, _ = evaluate(model, news.test_texts, news.test_labels)
+    _print_test(test)
+    return 0
+
+
+def _predict(options):
+    if not options.texts and sys.stdin.isatty():
+        raise ValueError("expected texts as arguments or on standard input, found none")
+    model = _load(options.model)
+    texts = options.texts or [line.rstrip("\n") for line in _read_input()]
+    for text, row in zip(texts, model.predict_texts(texts), strict=True):
+        probabilities = dict(zip(model.class_names, row.tolist(), strict=True))
+        label = max(probabilities, key=probabilities.get)
+        if options.json:
+            line = {"text": text, "class": label, "probabilities": probabilities}
+            print(json.dumps(line, ensure_ascii=False))
+        else:
+            print(f"{label}\t{probabilities[label]:.4f}\t{text}")
+    return 0
+
+
+def _read_input():
+    try:
+        return sys.stdin.readlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"standard input: expected UTF-8 text, found {error}") from error
+
+
+def _load(path):
+    if path.is_dir():
+        path = path / "model.keras"
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: expected a .keras file, found none")
+    import keras
+
+    from keras_transformers.models import TextClassifier
+
+    try:
+        model = keras.saving.load_model(path)
+    except Exception as error:  # zipfile, JSON, HDF5 and Keras each raise their own
+        reason = _shorten(_one_line(error))
+        raise ValueError(f"{path}: expected a .keras file, found another: {reason}") from error
+    if not isinstance(model, TextClassifier):
+        raise ValueError(
+            f"{path}: expected a text classifier as '{PROGRAM} train' saves it, "
+            f"found a {type(model).__name__}"
+        )
+    return model

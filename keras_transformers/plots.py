@@ -1,0 +1,115 @@
+"""Pictures. Each function returns a matplotlib `Figure` and touches no global state."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+
+def training_curve(history: list[dict], test_accuracy: float | None = None) -> Figure:
+    """Draws loss and accuracy over the training steps.
+
+    Args:
+        history: what `keras_transformers.training.fit` gives: for each epoch a dict with `steps`,
+            the running means of `loss` and `accuracy` since the epoch began.
+        test_accuracy: optional float in [0, 1], drawn as a dashed line.
+
+    Returns:
+        A figure with two axes.
+    """
+    figure = Figure(figsize=(9, 3.2), layout="constrained")
+    for axes, metric in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+        first = 0
+        for epoch in history:
+            steps = [first + step["step"] for step in epoch["steps"]]
+            axes.plot(steps, [step[metric] for step in epoch["steps"]], color="tab:blue")
+            first = steps[-1]
+        axes.set_xlabel("training step")
+        axes.set_ylabel(f"{metric}, mean since the epoch began")
+        axes.grid(alpha=0.3)
+    if test_accuracy is not None:
+        axes.axhline(
+            test_accuracy, color="tab:orange", linestyle="--", label=f"test: {test_accuracy:.4f}"
+        )
+        axes.legend(loc="lower right")
+    return figure
+
+
+def confusion_matrix(
+    labels: np.ndarray, predicted: np.ndarray, class_names: Sequence[str]
+) -> Figure:
+    """Draws how often each class was taken for which.
+
+    Args:
+        labels: integers of shape `(rows,)`, the true classes.
+        predicted: integers of shape `(rows,)`, the answers.
+        class_names: the name of each class.
+
+    Returns:
+        A figure whose rows are the true classes.
+    """
+    from sklearn.metrics import ConfusionMatrixDisplay
+
+    figure = Figure(figsize=(4.6, 4), layout="constrained")
+    ConfusionMatrixDisplay.from_predictions(
+        labels,
+        predicted,
+        labels=range(len(class_names)),
+        display_labels=class_names,
+        cmap="Blues",
+        colorbar=False,
+        ax=figure.subplots(),
+    )
+    return figure
+
+
+def attention_heat_map(scores: np.ndarray, tokens: Sequence[str], title: str = "") -> Figure:
+    """Draws what each token attends to, one panel for each head.
+
+    Args:
+        scores: floats of shape `(num_heads, length, length)`, each row summing to 1: how much the
+            query (row) attends to the key (column). Only the first `len(tokens)` rows and columns
+            are drawn, so that padding is left out.
+        tokens: the tokens of the text.
+        title: above the panels.
+
+    Returns:
+        A figure with `num_heads` axes.
+    """
+    size = len(tokens)
+    scores = np.asarray(scores)[:, :size, :size]
+    side = max(2.4, 0.28 * size)
+    figure = Figure(figsize=(side * len(scores) + 1.2, side + 0.8), layout="constrained")
+    panels = figure.subplots(1, len(scores), squeeze=False, sharey=True)[0]
+    for head, (axes, weights) in enumerate(zip(panels, scores, strict=True)):
+        image = axes.imshow(weights, cmap="viridis", vmin=0)
+        axes.set_xticks(range(size), tokens, rotation=90)
+        axes.set_yticks(range(size), tokens)
+        axes.set_title(f"head {head}")
+        figure.colorbar(image, ax=axes, shrink=0.6)
+    panels[0].set_ylabel("query")
+    figure.supxlabel("key")
+    figure.suptitle(title)
+    return figure
+
+
+def position_heat_map(positions: np.ndarray) -> Figure:
+    """Draws position vectors and how alike they are.
+
+    Args:
+        positions: floats of shape `(length, dim)`.
+
+    Returns:
+        A figure with the vectors themselves and their cosine similarities.
+    """
+    positions = np.asarray(positions)
+    unit = positions / np.linalg.norm(positions, axis=1, keepdims=True)
+    figure = Figure(figsize=(10, 3.6), layout="constrained")
+    vectors, similarity = figure.subplots(1, 2)
+    image = vectors.imshow(positions.T, aspect="auto", cmap="RdBu_r")
+    vectors.set(xlabel="position", ylabel="dimension", title="position vectors")
+    figure.colorbar(image, ax=vectors)
+    image = similarity.imshow(unit @ unit.T, cmap="RdBu_r", vmin=-1, vmax=1)
+    similarity.set(xlabel="position", ylabel="position", title="cosine similarity")
+    figure.colorbar(image, ax=similarity)
+    return figure

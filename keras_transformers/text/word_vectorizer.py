@@ -1,0 +1,86 @@
+"""Texts to word ids."""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_transformers.utils import check_positive
+
+BATCH_SIZE = 1024
+
+
+@keras.saving.register_keras_serializable(package="keras_transformers")
+class WordVectorizer(keras.layers.Layer):
+    """Turns texts into ids of their words; a text is lower-cased and loses its punctuation.
+
+    The vocabulary holds the most frequent words of the texts given to `adapt` and is saved with
+    the layer. Id 0 is padding, 1 any word outside the vocabulary. Needs TensorFlow (its string
+    operations), so that on other backends it works in `tf.data` only.
+
+    Args:
+        vocab_size: int, the number of different ids, those two included.
+        maxlen: int, longer texts are cut to their first `maxlen` words.
+        **kwargs: `name` and the other arguments of `keras.layers.Layer`.
+
+    Call arguments:
+        texts: string tensor of shape `(batch,)`.
+
+    Returns:
+        Integer ids (int64) of shape `(batch, length)`, where `length` is that of the longest text
+        in the batch, at least 1 and at most `maxlen`.
+
+    Raises:
+        ValueError: if a size is not a positive integer.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> from keras_transformers.text import WordVectorizer
+        >>> vectorizer = WordVectorizer(vocab_size=100, maxlen=4)
+        >>> vectorizer.adapt(["Rain in the north", "Rain, and more rain, in the south"])
+        >>> vectorizer(tf.constant(["No rain in the north!", ""])).numpy().tolist()
+        [[1, 2, 4, 3], [0, 0, 0, 0]]
+    """
+
+    def __init__(self, vocab_size: int, maxlen: int, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.vocab_size = check_positive("vocab_size", vocab_size)
+        self.maxlen = check_positive("maxlen", maxlen)
+        self.lookup = keras.layers.TextVectorization(max_tokens=vocab_size, name="lookup")
+        self.supports_jit = False
+
+    @property
+    def vocabulary(self) -> list[str]:
+        """The word of each id; `""` for padding, `"[UNK]"` for unknown words."""
+        return [str(word) for word in self.lookup.get_vocabulary()]
+
+    def adapt(self, texts: Sequence[str]) -> None:
+        """Takes the `vocab_size - 2` most frequent words of `texts` as the vocabulary."""
+        import tensorflow as tf
+
+        # One text at a time, as a dataset that is not batched would give them, takes minutes.
+        self.lookup.adapt(tf.data.Dataset.from_tensor_slices(list(texts)).batch(BATCH_SIZE))
+
+    def encode(self, texts: Sequence[str]) -> list[np.ndarray]:
+        """Gives the ids of each text without padding, for `bucketed_batches`."""
+        import tensorflow as tf
+
+        batches = tf.data.Dataset.from_tensor_slices(list(texts)).batch(BATCH_SIZE)
+        batches = batches.map(self, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2)
+        return [ids[ids != 0].astype("int32") for batch in batches for ids in batch.numpy()]
+
+    def build(self, input_shape):
+        self.built = True
+
+    def call(self, texts):
+        ids = self.lookup(texts)[:, : self.maxlen]
+        # Even where all texts are empty there must be a position to compute with.
+        missing = ops.maximum(1 - ops.shape(ids)[1], 0)
+        return ops.pad(ids, ((0, 0), (0, missing)))
+
+    def compute_output_spec(self, texts):
+        return keras.KerasTensor((texts.shape[0], None), dtype="int64")
+
+    def get_config(self):
+        return {**super().get_config(), "vocab_size": self.vocab_size, "maxlen": self.maxlen}

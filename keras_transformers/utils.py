@@ -1,0 +1,32 @@
+"""Argument checks and file writing that several modules share."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def check_positive(name: str, value: int) -> int:
+    """Returns `value` if it is a positive integer, else raises a `ValueError` naming it."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value!r}")
+    return value
+
+
+def check_rate(name: str, value: float) -> float:
+    """Returns `value` if it is a probability below 1, else raises a `ValueError` naming it."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+        raise ValueError(f"`{name}` must be in the interval [0, 1). Received: {name}={value!r}")
+    return value
+
+
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike) -> Iterator[Path]:
+    """Gives a temporary name to write to, which takes the place of `path` once all is written."""
+    path = Path(path)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
