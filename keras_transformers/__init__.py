@@ -7,7 +7,7 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 # Imported here so that `keras.saving.load_model` knows the classes.
-from keras_transformers import layers, models, text  # noqa: E402
+from keras_transformers import layers, models, text
 
 __version__ = "0.1.0"
 __all__ = ["checkpoints", "data", "layers", "models", "plots", "text", "training"]

@@ -14,6 +14,8 @@ from keras_transformers.training.write_run import write_run
 
 # Fewer returns to Python: a step of this small model takes less time than the bookkeeping.
 STEPS_PER_EXECUTION = 8
+# Of 0.001 to 0.004, constant or falling, what served the accuracy after one epoch of AG News best.
+LEARNING_RATE = 0.004
 
 
 def train_from_scratch(
@@ -36,8 +38,8 @@ def train_from_scratch(
 ) -> tuple[TextClassifier, dict]:
     """Trains a small Transformer on news texts and writes model, metrics and plots.
 
-    The texts are tokenised once; batches are grouped by length; Adam at its usual rate of 0.001
-    minimises the cross-entropy.
+    The texts are tokenised once; batches are grouped by length; Adam, its rate falling from
+    0.004 to 0, minimises the cross-entropy.
 
     Args:
         news: the texts to train and to test on.
@@ -99,13 +101,7 @@ def train_from_scratch(
 
     def build_model():
         model = transformer_classifier(num_classes=len(news.class_names), **sizes)
-        model.compile(
-            optimizer="adam",
-            loss="sparse_categorical_crossentropy",
-            metrics=["accuracy"],
-            jit_compile=jit,
-            steps_per_execution=STEPS_PER_EXECUTION,
-        )
+        compile_classifier(model, epochs * len(make_batches(0)), jit=jit)
         return model
 
     def make_batches(first_epoch):
@@ -124,3 +120,21 @@ def train_from_scratch(
     model = TextClassifier(vectorizer, classifier, news.class_names)
     seconds = time.perf_counter() - started
     return model, write_run(directory, model, news, history, seconds=seconds, arguments=arguments)
+
+
+def compile_classifier(model: keras.Model, num_train_steps: int, *, jit: bool = False) -> None:
+    """Compiles a classifier for Adam on the cross-entropy, its rate falling linearly to 0.
+
+    Args:
+        model: from ids to class probabilities.
+        num_train_steps: int, the number of steps after which the rate is 0.
+        jit: bool, whether to compile the training step with XLA, once for each length.
+    """
+    rate = keras.optimizers.schedules.PolynomialDecay(LEARNING_RATE, num_train_steps, 0.0)
+    model.compile(
+        optimizer=keras.optimizers.Adam(rate),
+        loss="sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+        jit_compile=jit,
+        steps_per_execution=STEPS_PER_EXECUTION,
+    )
