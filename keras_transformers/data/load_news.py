@@ -1,7 +1,10 @@
 """AG News, a directory in its CSV layout, or the bundled sample."""
 
+import contextlib
 import csv
+import io
 import os
+import sys
 import threading
 import urllib.error
 import urllib.request
@@ -111,7 +114,7 @@ def _ag_news_or_sample():
     try:
         return _ag_news()
     except ConnectionError as error:
-        print(f"The bundled sample stands in for AG News: {error}", flush=True)
+        print(f"The bundled sample stands in for AG News. {error}", flush=True)
         return _sample()
 
 
@@ -141,10 +144,13 @@ def _download():
         tfds.builder("ag_news_subset").download_and_prepare()
         return _read_tfds(_tfds_directory())
     except Exception as error:
-        reason = str(error).strip().split("\n")[0]
-        print(f"TensorFlow Datasets gave no AG News ({reason}); taking the CSV mirror", flush=True)
-    for name, md5 in MD5.items():
-        _fetch(MIRROR + name, _csv_cache() / name, md5)
+        refusal = f"TensorFlow Datasets gave no AG News ({_first_line(error)})"
+    try:
+        for name, md5 in MD5.items():
+            _fetch(MIRROR + name, _csv_cache() / name, md5)
+    except ConnectionError as error:
+        raise ConnectionError(f"{refusal}, and neither did the CSV mirror ({error})") from error
+    print(f"{refusal}; the CSV mirror did", flush=True)
     return read_news_directory(_csv_cache(), "AG News (CSV)")
 
 
@@ -152,13 +158,21 @@ def _fetch(url, path, md5):
     import keras
 
     try:
-        part = keras.utils.get_file(
-            path.name + ".part", url, file_hash=md5, hash_algorithm="md5", cache_subdir=path.parent
-        )
+        with contextlib.redirect_stdout(sys.stderr):  # the first line is for what data it is
+            part = keras.utils.get_file(
+                f"{path.name}.part",
+                url,
+                file_hash=md5,
+                hash_algorithm="md5",
+                cache_subdir=path.parent,
+            )
     except Exception as error:
-        reason = str(error).strip().split("\n")[0]
-        raise ConnectionError(f"AG News could not be downloaded from {url}: {reason}") from error
+        raise ConnectionError(f"{url}: {_first_line(error)}") from error
     os.replace(part, path)
+
+
+def _first_line(error):
+    return str(error).strip().split("\n")[0]
 
 
 def _csv_cache():
@@ -217,28 +231,39 @@ def _read_tfds_split(builder, split):
 def _read_class_names(path):
     if not path.is_file():
         return CLASS_NAMES
-    names = tuple(path.read_text(encoding="utf-8").split("\n"))
-    return tuple(name.strip() for name in names if name.strip())
+    names = [line.strip() for line in _read_text(path).splitlines()]
+    names = tuple(name for name in names if name)
+    if not names:
+        raise ValueError(f"{path}: expected the name of a class in each line, found none")
+    return names
 
 
 def _read_csv(path, num_classes):
     if not path.is_file():
         raise FileNotFoundError(f"{path}: expected a CSV file, found none")
     texts, labels = [], []
-    with open(path, encoding="utf-8", newline="") as file:
-        reader = csv.reader(file, strict=True)
-        try:
-            for row in reader:
-                label, title, description = _check_row(row, num_classes)
-                texts.append(_join(title, description))
-                labels.append(label)
-        except UnicodeDecodeError as error:
-            raise ValueError(f"{path}: expected UTF-8 text, found {error}") from error
-        except (csv.Error, ValueError) as error:
-            raise ValueError(f"{path}, line {reader.line_num}: {error}") from error
+    reader = csv.reader(io.StringIO(_read_text(path), newline=""), strict=True)
+    try:
+        for row in reader:
+            label, title, description = _check_row(row, num_classes)
+            texts.append(_join(title, description))
+            labels.append(label)
+    except (csv.Error, ValueError) as error:
+        raise ValueError(f"{path}, line {reader.line_num}: {error}") from error
     if not texts:
         raise ValueError(f"{path}: expected at least one row, found an empty file")
     return texts, np.array(labels, dtype="int32")
+
+
+def _read_text(path):
+    content = path.read_bytes()
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ValueError(
+            f"{path}, line {line}: expected UTF-8 text, found the byte {content[error.start]:#04x}"
+        ) from error
 
 
 def _check_row(row, num_classes):
