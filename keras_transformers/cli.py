@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import sys
 from pathlib import Path
 
@@ -20,6 +21,7 @@ DATA_HELP = (
     "downloaded, else the sample (default: auto)"
 )
 MIN_STEPS = 150
+FROZEN_EPOCHS = 20
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -64,7 +66,12 @@ def _add_train(commands):
         description="Trains a small Transformer classifier from random weights. Leaves "
         "model.keras, metrics.json, training.png and confusion_matrix.png in the output directory.",
     )
-    _add_training_options(scratch, output="runs/from-scratch")
+    _add_training_options(
+        scratch,
+        output="runs/from-scratch",
+        epochs=f"as many as make {MIN_STEPS} steps, which for AG News is 1",
+    )
+    scratch.add_argument("--jit", action="store_true", help="compile the training step with XLA")
     for name, (default, text) in SIZES.items():
         scratch.add_argument(
             f"--{name.replace('_', '-')}",
@@ -78,16 +85,64 @@ def _add_train(commands):
     )
     scratch.set_defaults(run=_train_from_scratch)
 
+    frozen = models.add_parser(
+        "frozen-bert",
+        help="a small layer on a BERT from TensorFlow Hub that stays as it is",
+        description="Trains a softmax layer on what a BERT gives for each text. The BERT runs once "
+        "over the texts; what it gave is kept in DIR/features.",
+    )
+    _add_training_options(
+        frozen, output="runs/frozen-bert", epochs=FROZEN_EPOCHS, default_epochs=FROZEN_EPOCHS
+    )
+    _add_encoder_options(frozen)
+    _add_learning_rate(frozen, 0.01)
+    frozen.set_defaults(run=_train_frozen_bert)
 
-def _add_training_options(parser, output):
+
+def _add_encoder_options(parser):
+    add = parser.add_argument
+    add(
+        "--encoder",
+        metavar="BERT",
+        help="a TensorFlow Hub handle, a directory with the pair that export_to_hub writes, or a "
+        "Hugging Face directory (default: the small BERT of 4 layers and 128 numbers on "
+        "TensorFlow Hub)",
+    )
+    add(
+        "--preprocessor",
+        metavar="HANDLE",
+        help="the preprocessing model of a TensorFlow Hub handle (default: BERT's for English, "
+        "uncased)",
+    )
+    add(
+        "--pooling",
+        choices=("pooled", "mean"),
+        default="mean",
+        help="what stands for a text: BERT's pooled output, or the mean over its tokens "
+        "(default: mean)",
+    )
+    add("--rate", type=_rate, default=0.1, metavar="P", help="dropout (default: 0.1)")
+
+
+def _add_learning_rate(parser, default):
+    parser.add_argument(
+        "--learning-rate",
+        type=_positive_float,
+        default=default,
+        metavar="RATE",
+        help=f"the highest learning rate (default: {default})",
+    )
+
+
+def _add_training_options(parser, output, epochs, default_epochs=None):
     add = parser.add_argument
     add("--data", default="auto", metavar="DATA", help=DATA_HELP)
     add(
         "--epochs",
         type=_positive_int,
+        default=default_epochs,
         metavar="N",
-        help=f"passes over the training texts (default: as many as make {MIN_STEPS} steps, "
-        "which for AG News is 1)",
+        help=f"passes over the training texts (default: {epochs})",
     )
     add(
         "--batch-size",
@@ -104,7 +159,6 @@ def _add_training_options(parser, output):
         help=f"where the results go (default: {output})",
     )
     add("--seed", type=_natural, default=0, metavar="N", help="of all that is random (default: 0)")
-    add("--jit", action="store_true", help="compile the training step with XLA")
     add("--resume", action="store_true", help="go on from a stopped run's last finished epoch")
 
 
@@ -132,6 +186,11 @@ def _add_model(parser):
     parser.add_argument(
         "model", type=Path, metavar="MODEL", help="a .keras file, or the directory of a training"
     )
+    parser.add_argument(
+        "--trust",
+        action="store_true",
+        help="open a model with a SavedModel in it, which runs code of its own",
+    )
 
 
 def _positive_int(text):
@@ -153,13 +212,24 @@ def _int_from(text, least, expected):
 
 
 def _rate(text):
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
+    value = _float(text)
     if not 0 <= value < 1:
         raise argparse.ArgumentTypeError(f"expected a number in [0, 1), found {text!r}")
     return value
+
+
+def _positive_float(text):
+    value = _float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a positive number, found {text!r}")
+    return value
+
+
+def _float(text):
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def _train_from_scratch(options):
@@ -177,12 +247,61 @@ def _train_from_scratch(options):
         rate=options.rate,
         jit=options.jit,
         resume=options.resume,
-        verbose=1 if sys.stdout.isatty() else 2,
+        verbose=_verbose(),
         **{name: getattr(options, name) for name in SIZES},
     )
+    return _print_run(model, news, metrics, options.output)
+
+
+def _train_frozen_bert(options):
+    _check_writable(options.output)
+    import keras
+
+    from keras_transformers.data import load_news
+    from keras_transformers.training import train_frozen
+
+    news = load_news(options.data)
+    keras.utils.set_random_seed(options.seed)
+    model, arguments = _hub_model(options, news)
+    metrics = train_frozen(
+        model,
+        news,
+        options.output,
+        arguments={"model": "frozen-bert", **arguments},
+        epochs=options.epochs,
+        batch_size=options.batch_size,
+        learning_rate=options.learning_rate,
+        seed=options.seed,
+        resume=options.resume,
+        verbose=_verbose(),
+    )
+    return _print_run(model, news, metrics, options.output)
+
+
+def _hub_model(options, news, trainable=False):
+    from keras_transformers.checkpoints import bert_pair
+    from keras_transformers.checkpoints.lesson_bert import ENCODER, PREPROCESSOR
+    from keras_transformers.models import TextClassifier, hub_classifier
+
+    preprocessor, encoder = bert_pair(
+        options.encoder or ENCODER,
+        options.preprocessor or (None if options.encoder else PREPROCESSOR),
+        options.output,
+    )
+    parts = {"preprocessor": preprocessor, "encoder": encoder}
+    parts |= {"pooling": options.pooling, "rate": options.rate}
+    model = hub_classifier(num_classes=len(news.class_names), trainable=trainable, **parts)
+    return TextClassifier(model.tokenizer, model.classifier, news.class_names), parts
+
+
+def _verbose():
+    return 1 if sys.stdout.isatty() else 2
+
+
+def _print_run(model, news, metrics, output):
     _print_test(metrics["test"])
     _print_examples(model, news)
-    print(f"\nTrained in {metrics['seconds']:.0f} s; all results are in {options.output}")
+    print(f"\nTrained in {metrics['seconds']:.0f} s; all results are in {output}")
     return 0
 
 
@@ -234,7 +353,7 @@ def _shorten(text, width=80):
 
 
 def _evaluate(options):
-    model = _load(options.model)
+    model = _load(options.model, options.trust)
     from keras_transformers.data import load_news
     from keras_transformers.training import evaluate
 
@@ -247,7 +366,7 @@ def _evaluate(options):
 def _predict(options):
     if not options.texts and sys.stdin.isatty():
         raise ValueError("expected texts as arguments or on standard input, found none")
-    model = _load(options.model)
+    model = _load(options.model, options.trust)
     texts = options.texts or [line.rstrip("\n") for line in _read_input()]
     for text, row in zip(texts, model.predict_texts(texts), strict=True):
         probabilities = dict(zip(model.class_names, row.tolist(), strict=True))
@@ -267,7 +386,7 @@ def _read_input():
         raise ValueError(f"standard input: expected UTF-8 text, found {error}") from error
 
 
-def _load(path):
+def _load(path, trust):
     if path.is_dir():
         path = path / "model.keras"
     if not path.is_file():
@@ -277,8 +396,13 @@ def _load(path):
     from keras_transformers.models import TextClassifier
 
     try:
-        model = keras.saving.load_model(path)
+        model = keras.saving.load_model(path, safe_mode=not trust)
     except Exception as error:  # zipfile, JSON, HDF5 and Keras each raise their own
+        if "safe_mode" in str(error):
+            raise ValueError(
+                f"{path}: expected a model without a SavedModel, found one with it; pass --trust "
+                "if you trust where it comes from, for a SavedModel runs code of its own"
+            ) from error
         reason = _shorten(_one_line(error))
         raise ValueError(f"{path}: expected a .keras file, found another: {reason}") from error
     if not isinstance(model, TextClassifier):

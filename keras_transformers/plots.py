@@ -113,3 +113,26 @@ def position_heat_map(positions: np.ndarray) -> Figure:
     similarity.set(xlabel="position", ylabel="position", title="cosine similarity")
     figure.colorbar(image, ax=similarity)
     return figure
+
+
+def feature_scatter(features: np.ndarray, labels: np.ndarray, class_names: Sequence[str]) -> Figure:
+    """Draws feature vectors in the plane of their two widest directions, coloured by class.
+
+    Args:
+        features: floats of shape `(rows, dim)`.
+        labels: integers of shape `(rows,)`.
+        class_names: the name of each class.
+
+    Returns:
+        A figure with one axes: the first two principal components.
+    """
+    from sklearn.decomposition import PCA
+
+    points = PCA(n_components=2, random_state=0).fit_transform(features)
+    figure = Figure(figsize=(6, 4.5), layout="constrained")
+    axes = figure.subplots()
+    for label, name in enumerate(class_names):
+        axes.scatter(*points[labels == label].T, s=9, alpha=0.7, label=name)
+    axes.set(xlabel="first principal component", ylabel="second principal component")
+    axes.legend()
+    return figure

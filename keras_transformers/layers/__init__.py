@@ -1,7 +1,13 @@
-"""Keras layers. They use nothing but Keras and run on TensorFlow, JAX and PyTorch."""
+"""Keras layers. All but `HubLayer` use nothing but Keras and run on any of its backends."""
 
+from keras_transformers.layers.hub_layer import HubLayer
 from keras_transformers.layers.masked_average_pooling_1d import MaskedAveragePooling1D
 from keras_transformers.layers.token_and_position_embedding import TokenAndPositionEmbedding
 from keras_transformers.layers.transformer_block import TransformerBlock
 
-__all__ = ["MaskedAveragePooling1D", "TokenAndPositionEmbedding", "TransformerBlock"]
+__all__ = [
+    "HubLayer",
+    "MaskedAveragePooling1D",
+    "TokenAndPositionEmbedding",
+    "TransformerBlock",
+]

@@ -15,7 +15,7 @@ class TextClassifier(keras.Model):
     Args:
         tokenizer: a Keras layer from strings of shape `(batch,)` to the classifier's inputs.
         classifier: a `keras.Model` to class probabilities of shape `(batch, num_classes)`.
-        class_names: the name of each class.
+        class_names: the name of each class; None names them by number.
         **kwargs: `name` and the other arguments of `keras.Model`.
 
     Call arguments:
@@ -44,21 +44,22 @@ class TextClassifier(keras.Model):
         self,
         tokenizer: keras.layers.Layer,
         classifier: keras.Model,
-        class_names: Sequence[str],
+        class_names: Sequence[str] | None = None,
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)
         self.tokenizer = tokenizer
         self.classifier = classifier
-        self.class_names = tuple(class_names)
-        if len(self.class_names) != classifier.output_shape[-1]:
+        num_classes = classifier.output_shape[-1]
+        self.class_names = tuple(
+            map(str, range(num_classes) if class_names is None else class_names)
+        )
+        if len(self.class_names) != num_classes:
             raise ValueError(
-                f"`class_names` must name the classifier's {classifier.output_shape[-1]} classes. "
+                f"`class_names` must name the classifier's {num_classes} classes. "
                 f"Received: {self.class_names}"
             )
-
-    def build(self, input_shape):
-        self.built = True
+        self.built = True  # its parts are
 
     def call(self, texts, training=None):
         return self.classifier(self.tokenizer(texts), training=training)

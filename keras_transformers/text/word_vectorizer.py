@@ -6,9 +6,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_transformers.text.encode_texts import BATCH_SIZE, encode_texts
 from keras_transformers.utils import check_positive
-
-BATCH_SIZE = 1024
 
 
 @keras.saving.register_keras_serializable(package="keras_transformers")
@@ -64,11 +63,7 @@ class WordVectorizer(keras.layers.Layer):
 
     def encode(self, texts: Sequence[str]) -> list[np.ndarray]:
         """Gives the ids of each text without padding, for `bucketed_batches`."""
-        import tensorflow as tf
-
-        batches = tf.data.Dataset.from_tensor_slices(list(texts)).batch(BATCH_SIZE)
-        batches = batches.map(self, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2)
-        return [ids[ids != 0].astype("int32") for batch in batches for ids in batch.numpy()]
+        return encode_texts(texts, self)
 
     def build(self, input_shape):
         self.built = True

@@ -1,7 +1,23 @@
 """Training and evaluation."""
 
+from keras_transformers.training.cached_features import cached_features
+from keras_transformers.training.create_optimizer import create_optimizer
 from keras_transformers.training.evaluate import evaluate
+from keras_transformers.training.feature_batches import feature_batches
 from keras_transformers.training.fit import fit
 from keras_transformers.training.train_from_scratch import train_from_scratch
+from keras_transformers.training.train_frozen import train_frozen
+from keras_transformers.training.training_steps import training_steps
+from keras_transformers.training.warmup_polynomial_decay import WarmupPolynomialDecay
 
-__all__ = ["evaluate", "fit", "train_from_scratch"]
+__all__ = [
+    "WarmupPolynomialDecay",
+    "cached_features",
+    "create_optimizer",
+    "evaluate",
+    "feature_batches",
+    "fit",
+    "train_from_scratch",
+    "train_frozen",
+    "training_steps",
+]

@@ -1,0 +1,141 @@
+"""The classifier on a frozen BERT against the lesson's way.
+
+    .venv/bin/python benchmarks/frozen_bert.py --data DIR_WITH_AG_NEWS_CSV \
+        --checkpoint HUGGING_FACE_BERT
+
+The lesson's way is Keras 2 with tensorflow-hub's KerasLayer: every text padded to 128 tokens, the
+encoder run in every epoch. Ours computes the features once, padded to the batch's length, and
+trains the head on them. Both classify the same rows with the same two SavedModels, once with a
+small BERT (4 layers, 128 numbers, random weights) and once with the checkpoint. Each round runs
+both in turn, each in a process of its own; the table gives medians. Loading models and libraries
+is not counted; tokenising, tracing and compiling are.
+"""
+
+import argparse
+import os
+import statistics
+import tempfile
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from turns import markdown_table, race
+
+SMALL_BERT = {
+    "model_type": "bert",
+    "vocab_size": 30522,
+    "num_hidden_layers": 4,
+    "hidden_size": 128,
+    "num_attention_heads": 2,
+    "intermediate_size": 512,
+    "max_position_embeddings": 512,
+    "type_vocab_size": 2,
+    "hidden_act": "gelu",
+}
+HEAD_EPOCHS = 20
+
+
+def lesson(clock, pair, data, rows, batch_size):
+    """Keras 2 and hub.KerasLayer, as the lesson has it."""
+    os.environ["TF_USE_LEGACY_KERAS"] = "1"
+    import tensorflow as tf
+    import tensorflow_hub as hub
+    import tensorflow_text  # noqa: F401
+    import tf_keras
+
+    texts, labels = _read(data, rows)
+    preprocessor = hub.KerasLayer(f"{pair}/preprocessor")
+    encoder = hub.KerasLayer(f"{pair}/encoder", trainable=False)
+    inputs = tf_keras.Input((), dtype=tf.string)
+    x = tf_keras.layers.Dropout(0.1)(encoder(preprocessor(inputs))["pooled_output"])
+    model = tf_keras.Model(inputs, tf_keras.layers.Dense(4, activation="softmax")(x))
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["acc"])
+    batches = tf.data.Dataset.from_tensor_slices((texts, labels)).batch(batch_size)
+    clock.lap()
+    model.fit(batches, verbose=0)
+    first = clock.lap()
+    model.fit(batches, verbose=0)
+    return {"first_s": first, "further_s": clock.lap()}
+
+
+def ours(clock, pair, data, rows, batch_size):
+    """Features once, then the head."""
+    from keras_transformers.models import hub_classifier
+    from keras_transformers.training import cached_features, feature_batches
+    from keras_transformers.training.train_frozen import compile_head
+
+    texts, labels = _read(data, rows)
+    model = hub_classifier(f"{pair}/preprocessor", f"{pair}/encoder")
+    encoder, head = (model.classifier.get_layer(name) for name in ("features", "head"))
+    with tempfile.TemporaryDirectory() as directory:
+        clock.lap()
+        sequences = model.tokenizer.encode(texts)
+        features = cached_features(encoder, sequences, directory, progress=False)
+        batches = feature_batches(features, labels, batch_size=batch_size, seed=0)
+        compile_head(head, len(batches), 0.001)
+        head.fit(batches, verbose=0, shuffle=False)
+        first = clock.lap()
+        head.fit(batches, verbose=0, shuffle=False, epochs=HEAD_EPOCHS)
+        return {"first_s": first, "further_s": clock.lap() / HEAD_EPOCHS}
+
+
+def _read(data, rows):
+    from keras_transformers.data.load_news import read_news_directory
+
+    news = read_news_directory(data)
+    return news.train_texts[:rows], news.train_labels[:rows]
+
+
+def main():
+    """Runs the rounds and prints the table."""
+    from keras_transformers.checkpoints import export_to_hub
+
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--data", required=True, help="directory with train.csv and test.csv")
+    parser.add_argument("--checkpoint", required=True, help="a Hugging Face BERT directory")
+    parser.add_argument("--rows", type=int, default=2048, help="training rows (default: 2048)")
+    parser.add_argument("--batch-size", type=int, default=128)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+
+    table = []
+    with tempfile.TemporaryDirectory() as scratch:
+        vocabulary = Path(options.checkpoint) / "vocab.txt"
+        export_to_hub(SMALL_BERT, f"{scratch}/small BERT", vocab_file=vocabulary)
+        export_to_hub(options.checkpoint, f"{scratch}/{Path(options.checkpoint).name}")
+        for pair in sorted(Path(scratch).iterdir()):
+            rounds = [
+                race(
+                    {"lesson": lesson, "ours": ours},
+                    pair=str(pair),
+                    data=options.data,
+                    rows=options.rows,
+                    batch_size=options.batch_size,
+                )
+                for _ in range(options.rounds)
+            ]
+            table.append({"encoder": pair.name} | _medians(rounds))
+    print(f"{options.rows:,} rows, batch {options.batch_size}, {os.cpu_count()} cores,")
+    print(f"medians of {options.rounds} rounds\n")
+    print(markdown_table(table))
+
+
+def _medians(rounds):
+    def median(name, key):
+        return statistics.median(result[name][key] for result in rounds)
+
+    def ratio(key):
+        return statistics.median(r["lesson"][key] / r["ours"][key] for r in rounds)
+
+    return {
+        "lesson, first epoch, s": f"{median('lesson', 'first_s'):.1f}",
+        "ours, first epoch, s": f"{median('ours', 'first_s'):.1f}",
+        "times faster": f"{ratio('first_s'):.1f}",
+        "lesson, further epoch, s": f"{median('lesson', 'further_s'):.1f}",
+        "ours, further epoch, s": f"{median('ours', 'further_s'):.4f}",
+        "times faster ": f"{ratio('further_s'):.0f}",
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""A BERT encoder and its preprocessing model, from whatever names them."""
+
+import hashlib
+import os
+from pathlib import Path
+
+from keras_transformers.checkpoints.export_to_hub import export_to_hub
+
+
+def bert_pair(
+    encoder: str | os.PathLike,
+    preprocessor: str | os.PathLike | None,
+    directory: str | os.PathLike,
+) -> tuple[str, str]:
+    """Gives the handles of the SavedModels for preprocessing and encoding.
+
+    Args:
+        encoder: a TensorFlow Hub handle; a directory that `export_to_hub` wrote; or a Hugging
+            Face directory, which is exported.
+        preprocessor: the handle that goes with a TensorFlow Hub encoder; None for a directory
+            that brings its own.
+        directory: where exported models are kept; an encoder that is there is not exported again.
+
+    Returns:
+        The handles of the preprocessing model and of the encoder.
+
+    Raises:
+        FileNotFoundError, ValueError: if a Hugging Face directory cannot be exported, or there is
+            no telling which preprocessing model goes with the encoder.
+    """
+    source = Path(encoder)
+    if (source / "config.json").is_file():
+        source = Path(directory).absolute() / f"bert-{_fingerprint(source)}"
+        if not source.is_dir():
+            source.parent.mkdir(parents=True, exist_ok=True)
+            export_to_hub(encoder, source)
+    if (source / "encoder").is_dir() and (source / "preprocessor").is_dir():
+        pair = source.absolute()
+        return str(preprocessor or pair / "preprocessor"), str(pair / "encoder")
+    if preprocessor is None:
+        raise ValueError(
+            "`preprocessor` must name the preprocessing model that goes with the encoder. "
+            f"Received: preprocessor=None, encoder={str(encoder)!r}"
+        )
+    return str(preprocessor), str(encoder)
+
+
+def _fingerprint(directory):
+    """Tells checkpoints apart without reading all of them."""
+    digest = hashlib.sha256(str(directory.absolute()).encode())
+    for file in sorted(directory.glob("*.*")):
+        state = file.stat()
+        digest.update(f"{file.name} {state.st_size} {state.st_mtime_ns}".encode())
+    return digest.hexdigest()[:12]

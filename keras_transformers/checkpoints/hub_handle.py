@@ -1,0 +1,152 @@
+"""Finding and loading the SavedModel that a TensorFlow Hub handle names."""
+
+import contextlib
+import hashlib
+import os
+import socket
+import tarfile
+import tempfile
+import warnings
+from pathlib import Path
+
+# Seconds that a server may stay silent. Python's own default is to wait for ever.
+NETWORK_TIMEOUT = 15
+
+
+def load_saved_model(handle: str, options=None):
+    """Loads the SavedModel that a TensorFlow Hub handle names, downloading it where need be.
+
+    Downloads and unpacked archives are kept in the directory that the environment variable
+    `TFHUB_CACHE_DIR` names, `tfhub_modules` in the system's temporary directory by default.
+
+    Args:
+        handle: str, one of: an address on tfhub.dev or kaggle.com, or of a `.tar.gz` archive
+            (`https://`, `gs://`); a local directory that holds a SavedModel; a local `.tar`,
+            `.tar.gz` or `.tgz` archive of one.
+        options: optional `tf.saved_model.LoadOptions`.
+
+    Returns:
+        The restored object, as `tf.saved_model.load` returns it.
+
+    Raises:
+        ValueError: if the SavedModel cannot be had, whatever the reason: no network, refused by
+            the server, no such file, damaged archive or cache entry, not a SavedModel, in the TF1
+            Hub format. The message names the handle and what can be done.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> from keras_transformers.checkpoints.hub_handle import load_saved_model
+        >>> module = tf.Module()
+        >>> module.double = tf.function(lambda x: 2 * x, [tf.TensorSpec([])])
+        >>> tf.saved_model.save(module, "/tmp/double")
+        >>> float(load_saved_model("/tmp/double").double(4.0))
+        8.0
+    """
+    import tensorflow as tf
+    import tensorflow_text  # noqa: F401  (registers the ops that SavedModels of text use)
+
+    directory = handle
+    try:
+        directory = _resolve(handle)
+        _check_format(directory)
+        return tf.saved_model.load(directory, options=options)
+    except Exception as error:  # Errors of network, archive, files and graph share no other base.
+        raise ValueError(_explain(handle, directory, error)) from error
+
+
+def _resolve(handle):
+    """Returns the directory that holds the handle's SavedModel."""
+    if os.path.isdir(handle):
+        return handle
+    if os.path.isfile(handle) and handle.endswith((".tar", ".tar.gz", ".tgz")):
+        return _unpack(Path(handle))
+    _drop_dead_lock(_cache_entry(handle))
+    with _network_timeout():
+        return _tensorflow_hub().resolve(handle)
+
+
+def _check_format(directory):
+    import tensorflow as tf
+
+    def exists(name):
+        return tf.io.gfile.exists(os.path.join(directory, name))
+
+    if exists("tfhub_module.pb"):
+        raise ValueError("it is in the TF1 Hub format; look for a newer version of the model")
+    if not exists("saved_model.pb") and not exists("saved_model.pbtxt"):
+        raise ValueError(f"there is no saved_model.pb in {directory}")
+
+
+def _explain(handle, directory, error):
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".:")
+    cached = f", delete the damaged cache entry {directory}" if directory != handle else ""
+    return (
+        f"`handle` must lead to a TensorFlow 2 SavedModel, but {reason}. Pass the directory or "
+        f".tar.gz archive of a local copy{cached}, or set TFHUB_CACHE_DIR to a cache that has it. "
+        f"Received: handle={handle!r}"
+    )
+
+
+def _unpack(archive):
+    """Unpacks a local archive into the cache, unless it is there already."""
+    stat = archive.stat()
+    entry = _cache_entry(f"{archive.resolve()} {stat.st_size} {stat.st_mtime_ns}")
+    if not entry.exists():
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=entry.parent) as temporary:
+            with tarfile.open(archive) as tar:
+                tar.extractall(temporary + "/unpacked", filter="data")
+            _rename_unless_there(Path(temporary, "unpacked"), entry)
+    wrapped = [path.parent for path in entry.glob("*/saved_model.pb")]
+    return str(wrapped[0] if len(wrapped) == 1 else entry)
+
+
+def _rename_unless_there(source, target):
+    try:
+        source.rename(target)
+    except OSError:
+        if not target.exists():  # Else another process was faster, and its copy is as good.
+            raise
+
+
+def _cache_entry(handle):
+    """Returns where tensorflow_hub keeps what it downloads for `handle`."""
+    cache = _tensorflow_hub().resolver.tfhub_cache_dir(use_temp=True)
+    return Path(cache, hashlib.sha1(handle.encode()).hexdigest())
+
+
+def _drop_dead_lock(entry):
+    """Removes the lock of a download that was killed: tensorflow_hub waits on it for minutes."""
+    lock = entry.with_suffix(".lock")
+    if not lock.exists():
+        return
+    host, _, process = lock.read_text().rpartition(".")[0].rpartition(".")
+    if host == socket.gethostname() and not _is_running(int(process)):
+        lock.unlink(missing_ok=True)
+
+
+def _is_running(process):
+    try:
+        os.kill(process, 0)  # Sends nothing; asks whether it could.
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+@contextlib.contextmanager
+def _network_timeout():
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(before or NETWORK_TIMEOUT)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def _tensorflow_hub():
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
+        import tensorflow_hub
+    return tensorflow_hub

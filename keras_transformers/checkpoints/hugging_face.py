@@ -1,0 +1,319 @@
+"""BERT checkpoints in the Hugging Face layout: their configuration, tensors and tokenizer settings.
+
+Nothing here needs a deep-learning framework: tensors are NumPy arrays under the names that
+Hugging Face's `BertModel` gives them (`embeddings.word_embeddings.weight`, …).
+"""
+
+import json
+import os
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from keras_transformers.utils import check_positive, check_rate
+
+_SIZES = (
+    "vocab_size",
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "intermediate_size",
+    "max_position_embeddings",
+    "type_vocab_size",
+)
+_RATES = ("hidden_dropout_prob", "attention_probs_dropout_prob")
+_DEFAULTS = {
+    "max_position_embeddings": 512,
+    "type_vocab_size": 2,
+    "hidden_act": "gelu",
+    "layer_norm_eps": 1e-12,
+    "hidden_dropout_prob": 0.1,
+    "attention_probs_dropout_prob": 0.1,
+    "initializer_range": 0.02,
+}
+# Where one of these is given and differs, the equations are not those of BERT's encoder.
+_BERT = {"model_type": "bert", "position_embedding_type": "absolute", "is_decoder": False}
+
+_POOLER = ("pooler.dense.weight", "pooler.dense.bias")
+
+_CONVERSION = (
+    'python -c "import sys, torch, safetensors.torch as s; s.save_file('
+    "{k: v.contiguous().clone() for k, v in torch.load(sys.argv[1] + '/pytorch_model.bin', "
+    "map_location='cpu', weights_only=True).items()}, sys.argv[1] + '/model.safetensors')\" "
+)
+
+
+def read_config(directory: str | os.PathLike) -> dict[str, Any]:
+    """Reads `config.json` of a Hugging Face directory that holds a BERT.
+
+    Args:
+        directory: the directory.
+
+    Returns:
+        The file's entries, checked and completed by `complete_config`.
+
+    Raises:
+        FileNotFoundError: if there is no such directory or no `config.json` in it.
+        ValueError: if the file is not JSON or does not describe a BERT encoder.
+
+    Example:
+        >>> from keras_transformers.checkpoints.hugging_face import read_config
+        >>> read_config("all-MiniLM-L6-v2")["hidden_size"]  # doctest: +SKIP
+        384
+    """
+    return complete_config(_read_json(_existing(directory, "config.json")))
+
+
+def complete_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Checks a BERT configuration and adds what it leaves at Hugging Face's default.
+
+    Args:
+        config: `vocab_size`, `hidden_size`, `num_hidden_layers`, `num_attention_heads` and
+            `intermediate_size`, and optionally anything else that `config.json` may hold.
+
+    Returns:
+        A dict with the entries of `config` and, where it has none: 512
+        `max_position_embeddings`, 2 for `type_vocab_size`, `hidden_act="gelu"`,
+        `layer_norm_eps=1e-12`, both dropout probabilities 0.1, `initializer_range=0.02`.
+
+    Raises:
+        ValueError: if a size is missing or out of range, or if the configuration is another
+            model's (`model_type`), a decoder's, or has relative positions.
+
+    Example:
+        >>> from keras_transformers.checkpoints.hugging_face import complete_config
+        >>> config = complete_config(dict(vocab_size=30522, hidden_size=128, num_hidden_layers=4,
+        ...                               num_attention_heads=2, intermediate_size=512))
+        >>> config["hidden_act"], config["layer_norm_eps"]
+        ('gelu', 1e-12)
+    """
+    for name, expected in _BERT.items():
+        if config.get(name, expected) != expected:
+            raise ValueError(
+                f"`config` must describe a BERT encoder, with {name}={expected!r}. "
+                f"Received: {name}={config[name]!r}"
+            )
+    config = {**_DEFAULTS, **config}
+    missing = [name for name in _SIZES if name not in config]
+    if missing:
+        raise ValueError(f"`config` must have {', '.join(missing)}. Received: {sorted(config)}")
+    for name in _SIZES:
+        check_positive(name, config[name])
+    for name in _RATES:
+        check_rate(name, config[name])
+    for name in ("layer_norm_eps", "initializer_range"):
+        if not config[name] > 0:
+            raise ValueError(f"`{name}` must be positive. Received: {name}={config[name]!r}")
+    if config["hidden_size"] % config["num_attention_heads"]:
+        raise ValueError(
+            "`hidden_size` must be a multiple of `num_attention_heads`. Received: "
+            f"hidden_size={config['hidden_size']}, "
+            f"num_attention_heads={config['num_attention_heads']}"
+        )
+    return config
+
+
+def read_tensors(directory: str | os.PathLike) -> dict[str, np.ndarray]:
+    """Reads the tensors of a Hugging Face directory, from one file or from shards.
+
+    The prefix `bert.`, which task models have, is taken off, and the layer normalisations'
+    `gamma` and `beta`, as old checkpoints call them, become `weight` and `bias`. Tensors that
+    `BertModel` does not have, such as a task's head, come along under their own names.
+
+    Args:
+        directory: a directory with `model.safetensors`, or with `model.safetensors.index.json`
+            and the files it names.
+
+    Returns:
+        The tensors by name. Floating-point ones are float32, whatever the file holds.
+
+    Raises:
+        FileNotFoundError: if the directory or a file in it is missing. Where there is only a
+            `pytorch_model.bin`, a pickle, which may run any code when it is read, the message
+            has the command that converts it.
+        ValueError: if a file is not in the safetensors format or the index is not valid.
+
+    Example:
+        >>> from keras_transformers.checkpoints.hugging_face import read_tensors
+        >>> tensors = read_tensors("all-MiniLM-L6-v2")  # doctest: +SKIP
+        >>> tensors["pooler.dense.weight"].shape  # doctest: +SKIP
+        (384, 384)
+    """
+    tensors = {}
+    for file in _tensor_files(Path(directory)):
+        tensors |= {_canonical(name): _float32(array) for name, array in _load(file).items()}
+    return tensors
+
+
+def tensor_shapes(config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    """Gives the name and shape of every tensor that a BERT encoder of this configuration has.
+
+    Args:
+        config: a configuration that `read_config` or `complete_config` returned.
+
+    Returns:
+        The shapes by name, pooler included. A `weight` of a dense layer is
+        `(outputs, inputs)`.
+
+    Example:
+        >>> from keras_transformers.checkpoints.hugging_face import complete_config, tensor_shapes
+        >>> config = complete_config(dict(vocab_size=30522, hidden_size=128, num_hidden_layers=4,
+        ...                               num_attention_heads=2, intermediate_size=512))
+        >>> shapes = tensor_shapes(config)
+        >>> len(shapes), shapes["encoder.layer.0.intermediate.dense.weight"]
+        (71, (512, 128))
+    """
+    hidden, inner = config["hidden_size"], config["intermediate_size"]
+    shapes = {
+        "embeddings.word_embeddings.weight": (config["vocab_size"], hidden),
+        "embeddings.position_embeddings.weight": (config["max_position_embeddings"], hidden),
+        "embeddings.token_type_embeddings.weight": (config["type_vocab_size"], hidden),
+        **_norm_shapes("embeddings.LayerNorm", hidden),
+    }
+    for layer in (f"encoder.layer.{i}" for i in range(config["num_hidden_layers"])):
+        for part in ("self.query", "self.key", "self.value", "output.dense"):
+            shapes |= _dense_shapes(f"{layer}.attention.{part}", hidden, hidden)
+        shapes |= _norm_shapes(f"{layer}.attention.output.LayerNorm", hidden)
+        shapes |= _dense_shapes(f"{layer}.intermediate.dense", hidden, inner)
+        shapes |= _dense_shapes(f"{layer}.output.dense", inner, hidden)
+        shapes |= _norm_shapes(f"{layer}.output.LayerNorm", hidden)
+    return shapes | _dense_shapes("pooler.dense", hidden, hidden)
+
+
+def check_tensors(tensors: Mapping[str, np.ndarray], config: Mapping[str, Any]) -> None:
+    """Checks that a BERT encoder's tensors are all there and have the configuration's shapes.
+
+    The pooler may be absent: models trained without the next-sentence task have none.
+
+    Args:
+        tensors: the tensors by name, as `read_tensors` returns them. Others may be among them.
+        config: a configuration that `read_config` or `complete_config` returned.
+
+    Raises:
+        ValueError: if tensors are missing or have another shape; the message names them.
+
+    Example:
+        >>> from keras_transformers.checkpoints.hugging_face import (
+        ...     check_tensors, read_config, read_tensors)
+        >>> directory = "all-MiniLM-L6-v2"
+        >>> check_tensors(read_tensors(directory), read_config(directory))  # doctest: +SKIP
+    """
+    expected = tensor_shapes(config)
+    if not any(name in tensors for name in _POOLER):
+        expected = {name: shape for name, shape in expected.items() if name not in _POOLER}
+    missing = [name for name in expected if name not in tensors]
+    if missing:
+        raise ValueError(
+            f"The checkpoint must have all tensors of a BERT encoder; it lacks {_some(missing)}. "
+            f"Received: {_some(sorted(tensors))}"
+        )
+    wrong = [
+        f"{name} {tensors[name].shape} instead of {shape}"
+        for name, shape in expected.items()
+        if tensors[name].shape != shape
+    ]
+    if wrong:
+        raise ValueError(
+            f"The checkpoint's tensors must have the shapes that its configuration gives. "
+            f"Received: {_some(wrong)}"
+        )
+
+
+def read_tokenizer_config(directory: str | os.PathLike) -> dict[str, Any]:
+    """Reads `tokenizer_config.json` of a Hugging Face directory.
+
+    Args:
+        directory: the directory.
+
+    Returns:
+        The file's entries; none if there is no such file, which means the defaults of
+        Hugging Face's `BertTokenizer` (`do_lower_case` is true).
+
+    Raises:
+        ValueError: if the file is not JSON.
+
+    Example:
+        >>> from keras_transformers.checkpoints.hugging_face import read_tokenizer_config
+        >>> read_tokenizer_config("a-directory-without-the-file").get("do_lower_case", True)
+        True
+    """
+    file = Path(directory) / "tokenizer_config.json"
+    return _read_json(file) if file.exists() else {}
+
+
+def _existing(directory, name):
+    directory = Path(directory)
+    if not directory.is_dir():
+        raise FileNotFoundError(
+            f"A Hugging Face checkpoint must be a local directory. Received: {str(directory)!r}"
+        )
+    if not (directory / name).is_file():
+        raise FileNotFoundError(
+            f"A Hugging Face directory must have a file {name}. "
+            f"Received: {str(directory)!r} with {sorted(os.listdir(directory))}"
+        )
+    return directory / name
+
+
+def _read_json(file):
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{str(file)!r} must be a JSON file: {error}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{str(file)!r} must hold a JSON object. Received: {content!r}")
+    return content
+
+
+def _tensor_files(directory):
+    single, index = "model.safetensors", "model.safetensors.index.json"
+    if (directory / index).is_file() and not (directory / single).is_file():
+        shards = _read_json(directory / index).get("weight_map")
+        if not isinstance(shards, dict):
+            raise ValueError(f"{str(directory / index)!r} must have a `weight_map`.")
+        return [_existing(directory, shard) for shard in sorted(set(shards.values()))]
+    if (directory / "pytorch_model.bin").is_file() and not (directory / single).is_file():
+        raise FileNotFoundError(
+            f"{str(directory)!r} has pytorch_model.bin but no {single}. Convert it once, in an "
+            f"environment with torch: {_CONVERSION}{shlex.quote(str(directory))}"
+        )
+    return [_existing(directory, single)]
+
+
+def _load(file):
+    import ml_dtypes  # noqa: F401  NumPy has no bfloat16 until this is imported.
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        return load_file(file)
+    except SafetensorError as error:
+        raise ValueError(f"{str(file)!r} must be a complete safetensors file: {error}") from error
+
+
+def _canonical(name):
+    name = name.removeprefix("bert.")
+    return name.replace("LayerNorm.gamma", "LayerNorm.weight").replace(
+        "LayerNorm.beta", "LayerNorm.bias"
+    )
+
+
+def _float32(array):
+    # bfloat16 is of kind "V".
+    return array.astype(np.float32, copy=False) if array.dtype.kind in "fV" else array
+
+
+def _dense_shapes(name, inputs, outputs):
+    return {f"{name}.weight": (outputs, inputs), f"{name}.bias": (outputs,)}
+
+
+def _norm_shapes(name, size):
+    return {f"{name}.weight": (size,), f"{name}.bias": (size,)}
+
+
+def _some(names, limit=5):
+    rest = len(names) - limit
+    return ", ".join(names[:limit]) + (f" and {rest} more" if rest > 0 else "")

@@ -1,0 +1,309 @@
+"""A SavedModel from TensorFlow Hub as a Keras 3 layer."""
+
+import inspect
+import itertools
+import os
+from collections.abc import Mapping
+
+import keras
+from keras import ops
+
+from keras_transformers.checkpoints.hub_handle import load_saved_model
+
+
+@keras.saving.register_keras_serializable(package="keras_transformers")
+class HubLayer(keras.layers.Layer):
+    """Calls a SavedModel, from TensorFlow Hub or elsewhere; its variables are the layer's weights.
+
+    It is to Keras 3 what `hub.KerasLayer` is to Keras 2. The weights are the SavedModel's own
+    variables, not copies: an optimizer step changes what the SavedModel computes. TensorFlow
+    backend only.
+
+    **A SavedModel is a program.** It can read and write files, so open only those from a source
+    you trust. A saved Keras model with a `HubLayer` in it opens with
+    `keras.saving.load_model(path, safe_mode=False)` and is refused otherwise, as one with a
+    `keras.layers.TFSMLayer` is. The `.keras` file holds the handle and the current weights, not
+    the SavedModel's program: the handle must still lead to it when the file is opened.
+
+    Args:
+        handle: str or path: an address on tfhub.dev or kaggle.com, a local directory, a `.tar.gz`
+            archive; what `keras_transformers.checkpoints.hub_handle.load_saved_model` takes.
+        trainable: bool, whether the weights are trained. It can be switched later; compile the
+            model again afterwards.
+        arguments: optional dict of further keyword arguments for every call of the SavedModel.
+        signature: optional str, call this signature instead of the SavedModel itself. One that is
+            not callable is called through its only signature, or else `"serving_default"`.
+        output_key: optional str, return this entry of the dict that the SavedModel returns.
+        load_options: optional `tf.saved_model.LoadOptions`.
+        **kwargs: `name`, `dtype` and the other arguments of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: what the SavedModel takes: a tensor (strings included), or a dict or other nest of
+            tensors. Numbers are cast to the dtype that it was traced with. A `Sequential` model
+            takes its first input to be floats: begin one for strings with
+            `keras.Input((), dtype="string")`.
+        training: optional bool or boolean tensor, whether dropout and the like are on. It reaches
+            a SavedModel whose call takes it, and only while `trainable` is True: frozen, the
+            SavedModel runs as in inference.
+
+    Returns:
+        What the SavedModel returns, nested as it is (a dict for a signature), floats cast to the
+        layer's compute dtype; with `output_key` one entry of it.
+
+    Attributes:
+        resolved_object: the restored SavedModel, with whatever else it offers, such as the
+            `tokenize` and `bert_pack_inputs` of a BERT preprocessing model.
+        losses: while `trainable` is True, the sum of the SavedModel's regularization losses.
+
+    Raises:
+        NotImplementedError: if the Keras backend is not TensorFlow.
+        ValueError: if the SavedModel cannot be had or has no such signature; in a call, if
+            `output_key` is not in the output, or if a signature with several inputs gets anything
+            but a dict of them.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> from keras_transformers.layers import HubLayer
+        >>> module = tf.Module()
+        >>> module.scale = tf.Variable(3.0)
+        >>> module.__call__ = tf.function(
+        ...     lambda x: x * module.scale, input_signature=[tf.TensorSpec([None], tf.float32)]
+        ... )
+        >>> tf.saved_model.save(module, "/tmp/scale")
+        >>> layer = HubLayer("/tmp/scale", trainable=True)
+        >>> layer(tf.constant([2.0])).numpy(), layer.count_params()
+        (array([6.], dtype=float32), 1)
+    """
+
+    def __init__(
+        self,
+        handle: str | os.PathLike,
+        trainable: bool = False,
+        *,
+        arguments: dict | None = None,
+        signature: str | None = None,
+        output_key: str | None = None,
+        load_options=None,
+        **kwargs,
+    ) -> None:
+        if keras.backend.backend() != "tensorflow":
+            raise NotImplementedError(
+                "`HubLayer` runs TensorFlow SavedModels and needs the TensorFlow backend: set "
+                "KERAS_BACKEND=tensorflow before Keras is imported. "
+                f"Received: backend {keras.backend.backend()!r}"
+            )
+        if not isinstance(handle, str | os.PathLike):
+            raise ValueError(f"`handle` must be a string or a path. Received: handle={handle!r}")
+        # Without autocast, floats reach the SavedModel as precise as they came.
+        super().__init__(autocast=False, **kwargs)
+        self.handle = os.fspath(handle)
+        self.arguments = arguments or {}
+        self.signature = signature
+        self.output_key = output_key
+        self.load_options = load_options
+
+        self.resolved_object = load_saved_model(self.handle, load_options)
+        self._by_signature = signature is not None or not callable(self.resolved_object)
+        self._function = self._find_function()
+        self._takes_training = not self._by_signature and _takes_training(self._function)
+        self._share_variables()
+        self._collect_regularization_losses()
+        self.trainable = trainable  # Set last: Keras passes it on to the weights there are.
+        self.supports_jit = not _handles_strings(self._function)
+        self.built = True
+
+    def call(self, inputs, training=None):
+        inputs = _cast_like(inputs, self._traced_inputs())
+        if self._takes_training:
+            outputs = ops.cond(
+                False if training is None or not self.trainable else training,
+                lambda: self._run(inputs, training=True),
+                lambda: self._run(inputs, training=False),
+            )
+        else:
+            outputs = self._run(inputs)
+        return _cast_floats(self._pick(outputs), self.compute_dtype)
+
+    def _run(self, inputs, **options):
+        options |= self.arguments
+        if self._by_signature:
+            return self._function(**self._by_name(inputs), **options)
+        return self._function(inputs, **options)
+
+    def _by_name(self, inputs):
+        if isinstance(inputs, Mapping):
+            return inputs
+        names = [name for name in self._traced_inputs()[0] if name not in self.arguments]
+        if len(names) != 1:
+            raise ValueError(
+                f"`inputs` must be a dictionary with the keys {sorted(names)}. "
+                f"Received: {type(inputs).__name__}"
+            )
+        return {names[0]: inputs}
+
+    def _pick(self, outputs):
+        if self.output_key is None:
+            return outputs
+        keys = list(outputs) if isinstance(outputs, Mapping) else []
+        if self.output_key not in keys:
+            raise ValueError(
+                "`output_key` must be a key of the dictionary that the SavedModel returns, one "
+                f"of {sorted(keys)}. Received: output_key={self.output_key!r}"
+            )
+        return outputs[self.output_key]
+
+    def _find_function(self):
+        if not self._by_signature:
+            return self.resolved_object.__call__
+        signatures = getattr(self.resolved_object, "signatures", {})
+        default = next(iter(signatures)) if len(signatures) == 1 else "serving_default"
+        name = self.signature or default
+        if name not in signatures:
+            raise ValueError(
+                f"`signature` must be a signature of {self.handle}, one of {sorted(signatures)}. "
+                f"Received: signature={self.signature!r}"
+            )
+        return signatures[name]
+
+    def _traced_inputs(self):
+        """Returns one nest of tensor specs for every way the SavedModel was traced."""
+        traced = [trace.structured_input_signature for trace in _traces(self._function)]
+        if self._by_signature:
+            return [named for _, named in traced]
+        return [positional[0] for positional, _ in traced if positional]
+
+    def _share_variables(self):
+        """Makes the SavedModel's variables this layer's weights, without copying them."""
+        used = [v for trace in _traces(self._function) for v in trace.variables]
+        variables = _unique([*getattr(self.resolved_object, "variables", []), *used])
+        by_default = [v for v in variables if v.trainable]
+        trainable = getattr(self.resolved_object, "trainable_variables", by_default)
+        trainable = {id(v) for v in trainable}
+
+        with keras.name_scope(self.name):
+            # Keras finds the variables among a layer's attributes and makes them its weights.
+            self._shared_variables = [
+                keras.Variable(v, trainable=id(v) in trainable, autocast=False, name=name)
+                for v, name in zip(variables, _weight_names(variables), strict=True)
+            ]
+
+    def _collect_regularization_losses(self):
+        losses = list(getattr(self.resolved_object, "regularization_losses", []))
+        if losses and self.trainable_weights:
+            # Keras calls a weight's regularizer once a step and only while it is trainable. The
+            # losses know their own weights, so it does not matter which one carries them.
+            self.trainable_weights[0].regularizer = lambda _: sum(loss() for loss in losses)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "handle": self.handle,
+            "arguments": dict(self.arguments),
+            "signature": self.signature,
+            "output_key": self.output_key,
+            "load_options": _options_to_config(self.load_options),
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None, safe_mode=None):
+        """Creates the layer, unless Keras' safe mode is on: a SavedModel is a program.
+
+        Args:
+            config: dict, from `get_config`.
+            custom_objects: not used.
+            safe_mode: bool or None, whether to refuse. None means what the loading function that
+                this call comes from was told, and to refuse where there is none.
+
+        Raises:
+            ValueError: if safe mode is on.
+        """
+        from keras.src.saving.serialization_lib import in_safe_mode  # Not public in Keras.
+
+        safe_mode = in_safe_mode() if safe_mode is None else safe_mode
+        if safe_mode is not False:
+            raise ValueError(
+                "A `HubLayer` runs the program in the SavedModel that its handle names. If you "
+                "trust it, pass safe_mode=False to the loading function or call "
+                "keras.config.enable_unsafe_deserialization() first. "
+                f"Received: safe_mode={safe_mode}, handle={config['handle']!r}"
+            )
+        return cls(**{**config, "load_options": _options_from_config(config["load_options"])})
+
+
+def _traces(function):
+    """Returns the concrete functions that were saved for a function."""
+    return getattr(function, "concrete_functions", [function])
+
+
+def _takes_training(function):
+    return "training" in inspect.signature(function).parameters
+
+
+def _handles_strings(function):
+    """Returns whether strings go in or come out, which XLA cannot compile."""
+    import tensorflow as tf
+
+    specs = [(trace.structured_input_signature, trace.outputs) for trace in _traces(function)]
+    return any(getattr(spec, "dtype", None) == tf.string for spec in tf.nest.flatten(specs))
+
+
+def _cast_like(inputs, traced):
+    """Casts numbers to the dtypes of that nest of specs which is nearest to the inputs' own."""
+    import tensorflow as tf
+
+    def fits(specs):
+        try:
+            tf.nest.assert_same_structure(inputs, specs, check_types=False)
+        except (TypeError, ValueError):
+            return False
+        return all(hasattr(spec, "dtype") for spec in tf.nest.flatten(specs))
+
+    def distance(specs):
+        pairs = zip(tf.nest.flatten(inputs), tf.nest.flatten(specs), strict=True)
+        dtypes = [(x.dtype, spec.dtype) for x, spec in pairs]
+        return sum((a != b) + (a.is_floating != b.is_floating) for a, b in dtypes)
+
+    def cast(x, spec):
+        return x if tf.string in (x.dtype, spec.dtype) else tf.cast(x, spec.dtype)
+
+    fitting = [specs for specs in traced if fits(specs)]
+    if not fitting:
+        return inputs  # TensorFlow's own error says what the SavedModel takes.
+    return tf.nest.map_structure(cast, inputs, min(fitting, key=distance))
+
+
+def _cast_floats(outputs, dtype):
+    import tensorflow as tf
+
+    def cast(x):
+        return tf.cast(x, dtype) if tf.is_tensor(x) and x.dtype.is_floating else x
+
+    is_float = keras.backend.is_float_dtype(dtype)  # A layer for strings may be of dtype "string".
+    return tf.nest.map_structure(cast, outputs) if is_float else outputs
+
+
+def _unique(variables):
+    return list({id(v): v for v in variables}.values())
+
+
+def _weight_names(variables):
+    """Returns a name of its own for each, such as `layer_0.query.kernel`: Keras takes no slash."""
+    names = []
+    for v in variables:
+        name = v.name.removesuffix(":0").replace("/", ".")
+        numbered = (f"{name}_{i}" for i in itertools.count(1))
+        names.append(next(n for n in itertools.chain([name], numbered) if n not in names))
+    return names
+
+
+def _options_to_config(options):
+    if options is None:
+        return None
+    values = {name: getattr(options, name) for name in options.__slots__}
+    return {name: getattr(value, "value", value) for name, value in values.items()}
+
+
+def _options_from_config(config):
+    import tensorflow as tf
+
+    return None if config is None else tf.saved_model.LoadOptions(**config)

@@ -1,0 +1,336 @@
+"""BERT as a stack of Transformer blocks."""
+
+from os import PathLike
+
+import keras
+from keras import ops
+
+from keras_transformers.checkpoints import bert_weights
+from keras_transformers.layers import TokenAndPositionEmbedding, TransformerBlock
+from keras_transformers.utils import check_positive, check_rate
+
+_INPUTS = ("input_word_ids", "input_mask", "input_type_ids")
+
+
+@keras.saving.register_keras_serializable(package="keras_transformers")
+def gelu_tanh(x):
+    r"""GELU through a tanh, as the first BERT and the models on TensorFlow Hub compute it.
+
+    \[ \tfrac{x}{2}\big(1 + \tanh\big(\sqrt{2/\pi}\,(x + 0.044715\,x^3)\big)\big) \]
+
+    (Hendrycks and Gimpel, 2016, arXiv 1606.08415, section 2). It is within 5e-4 of the exact one.
+
+    Args:
+        x: floats of any shape.
+
+    Returns:
+        Floats of the shape of `x`.
+
+    Example:
+        >>> from keras_transformers.models.bert_encoder import gelu_tanh
+        >>> round(float(gelu_tanh(1.0)), 4)
+        0.8412
+    """
+    return keras.activations.gelu(x, approximate=True)
+
+
+@keras.saving.register_keras_serializable(package="keras_transformers")
+class BertEncoder(keras.Model):
+    r"""BERT: three embeddings, a normalisation and `num_layers` Transformer blocks.
+
+    Devlin et al., 2019 (arXiv 1810.04805), section 3 and figure 2:
+
+    \[ h_0 = \mathrm{LayerNorm}(E_{w} + P_t + S_{s}), \qquad
+       h_l = \mathrm{TransformerBlock}_l(h_{l-1}), \qquad
+       c = \tanh(h_{L,0} W + b) \]
+
+    with the token matrix `E`, the position matrix `P`, the segment matrix `S` and the pooler's
+    `W` and `b`, which see the first position, `[CLS]`. Each head's queries, keys and values have
+    `hidden_size // num_heads` numbers.
+
+    Args:
+        vocab_size: int, the number of different token ids, padding included.
+        num_layers: int, the number of Transformer blocks `L`.
+        hidden_size: int, the length of the vector at each position.
+        num_heads: int, the number of attention heads in each block; it divides `hidden_size`.
+        intermediate_size: int, the width of the feed-forward networks' hidden layer.
+        max_positions: int, the longest sequence that has position vectors.
+        type_vocab_size: int, the number of segments. 0 leaves out the segment matrix, as
+            DistilBERT does (Sanh et al., 2019, arXiv 1910.01108); `input_type_ids` is then
+            ignored.
+        dropout: float in [0, 1), dropout on the embeddings and on the output of all sub-layers.
+        attention_dropout: float in [0, 1), dropout on the attention weights.
+        activation: the feed-forward networks' activation: a Keras name, a callable, or
+            "gelu_tanh" for the tanh approximation of GELU.
+        epsilon: float, added to the variance in the layer normalisations.
+        pooler: bool, whether there is a pooler. Without one, `pooled_output` is the first
+            position's vector as it leaves the last block.
+        **kwargs: `name`, `dtype` and the other arguments of `keras.Model`.
+
+    Call arguments:
+        inputs: dict with
+            `input_word_ids`, integer ids of shape `(batch, length)`, `length <= max_positions`,
+            each in `[0, vocab_size)`;
+            `input_mask`, optional, boolean or 0/1 of shape `(batch, length)`, True = attend,
+            by default `input_word_ids != 0`;
+            `input_type_ids`, optional, integer segments of shape `(batch, length)`, each in
+            `[0, type_vocab_size)`, by default 0 everywhere.
+        training: optional bool, whether dropout is on.
+        return_attention_scores: bool, whether to return every block's attention weights too.
+
+    Returns:
+        Dict of floats in the compute dtype:
+        `sequence_output`, `(batch, length, hidden_size)`, what the last block gives. No mask
+        travels with it: give the mask to whatever averages over its positions;
+        `pooled_output`, `(batch, hidden_size)`;
+        `encoder_outputs`, a list of what each block gives, each of the shape of
+        `sequence_output`;
+        `attention_scores`, only on request, a list of `(batch, num_heads, length, length)` for
+        each block, whose last axis sums to 1.
+
+    Raises:
+        ValueError: if a size, rate or epsilon is out of range, if `num_heads` does not divide
+            `hidden_size`, if `inputs` is not a dict with `input_word_ids` or has a key of
+            another name, or if the sequence is longer than `max_positions`.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_transformers.models import BertEncoder
+        >>> encoder = BertEncoder(30_522, 4, 128, 2, 512)
+        >>> outputs = encoder({"input_word_ids": np.array([[101, 7592, 102, 0]])})
+        >>> tuple(outputs["sequence_output"].shape), encoder.count_params()
+        ((1, 4, 128), 4782464)
+    """
+
+    def __init__(
+        self,
+        vocab_size: int,
+        num_layers: int,
+        hidden_size: int,
+        num_heads: int,
+        intermediate_size: int,
+        max_positions: int = 512,
+        type_vocab_size: int = 2,
+        *,
+        dropout: float = 0.1,
+        attention_dropout: float = 0.1,
+        activation="gelu",
+        epsilon: float = 1e-12,
+        pooler: bool = True,
+        **kwargs,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.vocab_size = check_positive("vocab_size", vocab_size)
+        self.num_layers = check_positive("num_layers", num_layers)
+        self.hidden_size = check_positive("hidden_size", hidden_size)
+        self.num_heads = check_positive("num_heads", num_heads)
+        if hidden_size % num_heads:
+            raise ValueError(
+                f"`num_heads` must divide hidden_size={hidden_size}. "
+                f"Received: num_heads={num_heads}"
+            )
+        self.intermediate_size = check_positive("intermediate_size", intermediate_size)
+        self.max_positions = check_positive("max_positions", max_positions)
+        if type_vocab_size != 0:
+            check_positive("type_vocab_size", type_vocab_size)
+        self.type_vocab_size = type_vocab_size
+        self.dropout = check_rate("dropout", dropout)
+        self.attention_dropout = check_rate("attention_dropout", attention_dropout)
+        self.activation = (
+            gelu_tanh if activation == "gelu_tanh" else keras.activations.get(activation)
+        )
+        self.epsilon = epsilon
+        self.pooler = pooler
+
+        options = {"dtype": self.dtype_policy}
+        self.embedding = TokenAndPositionEmbedding(
+            max_positions, vocab_size, hidden_size, mask_zero=False, name="embedding", **options
+        )
+        self.segment_embedding = (
+            keras.layers.Embedding(
+                type_vocab_size, hidden_size, name="segment_embedding", **options
+            )
+            if type_vocab_size
+            else None
+        )
+        self.embedding_norm = keras.layers.LayerNormalization(
+            epsilon=epsilon, name="embedding_norm", **options
+        )
+        self.embedding_dropout = keras.layers.Dropout(dropout, name="embedding_dropout", **options)
+        self.blocks = [
+            TransformerBlock(
+                hidden_size,
+                num_heads,
+                intermediate_size,
+                dropout,
+                key_dim=hidden_size // num_heads,
+                activation=self.activation,
+                attention_dropout=attention_dropout,
+                epsilon=epsilon,
+                name=f"block_{i}",
+                **options,
+            )
+            for i in range(num_layers)
+        ]
+        self.pooler_dense = (
+            keras.layers.Dense(hidden_size, activation="tanh", name="pooler_dense", **options)
+            if pooler
+            else None
+        )
+
+    def build(self, input_shape=None):
+        positions = (None, None)
+        vectors = (*positions, self.hidden_size)
+        self.embedding.build(positions)
+        if self.segment_embedding:
+            self.segment_embedding.build(positions)
+        self.embedding_norm.build(vectors)
+        for block in self.blocks:
+            block.build(vectors)
+        if self.pooler_dense:
+            self.pooler_dense.build((None, self.hidden_size))
+        self.built = True
+
+    def call(self, inputs, training=None, return_attention_scores=False):
+        ids, mask, types = self._unpack(inputs)
+        x = self.embedding(ids)
+        if self.segment_embedding:
+            x = x + self.segment_embedding(types)
+        x = self.embedding_dropout(self.embedding_norm(x), training=training)
+
+        encoder_outputs, attention_scores = [], []
+        for block in self.blocks:
+            x = block(
+                x,
+                attention_mask=mask,
+                training=training,
+                return_attention_scores=return_attention_scores,
+            )
+            if return_attention_scores:
+                x, scores = x
+                attention_scores.append(scores)
+            encoder_outputs.append(x)
+
+        first = x[:, 0]
+        outputs = {
+            "sequence_output": x,
+            "pooled_output": self.pooler_dense(first) if self.pooler_dense else first,
+            "encoder_outputs": encoder_outputs,
+        }
+        if return_attention_scores:
+            outputs["attention_scores"] = attention_scores
+        return outputs
+
+    def _unpack(self, inputs):
+        _check_keys(inputs)
+        ids = inputs["input_word_ids"]
+        mask = inputs.get("input_mask")
+        types = inputs.get("input_type_ids")
+        mask = ops.not_equal(ids, 0) if mask is None else ops.cast(mask, "bool")
+        # One segment for all positions: broadcasting costs less than looking each up.
+        types = ops.zeros((1, 1), dtype="int32") if types is None else types
+        return ids, mask, types
+
+    def compute_output_spec(self, inputs, training=None, return_attention_scores=False):
+        _check_keys(inputs)
+        batch, length = inputs["input_word_ids"].shape
+
+        def floats(*shape):
+            return keras.KerasTensor((batch, *shape), dtype=self.compute_dtype)
+
+        encoder_outputs = [floats(length, self.hidden_size) for _ in self.blocks]
+        outputs = {
+            "sequence_output": encoder_outputs[-1],
+            "pooled_output": floats(self.hidden_size),
+            "encoder_outputs": encoder_outputs,
+        }
+        if return_attention_scores:
+            outputs["attention_scores"] = [
+                floats(self.num_heads, length, length) for _ in self.blocks
+            ]
+        return outputs
+
+    @classmethod
+    def from_pretrained(cls, name_or_directory: str | PathLike, **kwargs) -> "BertEncoder":
+        """Opens a BERT or DistilBERT that Hugging Face, or TensorFlow Hub, published.
+
+        Args:
+            name_or_directory: a directory in Hugging Face's layout (`config.json` and
+                `model.safetensors`, whole or in shards), the name of a model on the Hugging Face
+                Hub, which is downloaded once, or a BERT SavedModel of TensorFlow Hub, its
+                directory or its URL.
+            **kwargs: constructor arguments to use instead of the checkpoint's, such as
+                `dropout` or `dtype`.
+
+        Returns:
+            The encoder with the checkpoint's weights. It has a pooler if the checkpoint has one.
+            The heads of a model for a task are left out; `read_bert` in
+            `keras_transformers.checkpoints.bert_weights` gives that of masked language
+            modelling.
+
+        Raises:
+            FileNotFoundError: if there is neither such a directory nor, in the download cache or
+                within reach, such a model; or if a file is missing in the directory.
+            ValueError: if the checkpoint is of another kind of model, or tensors are missing,
+                surplus or of another shape; the message names them.
+
+        Example:
+            >>> from keras_transformers.models import BertEncoder
+            >>> encoder = BertEncoder.from_pretrained(  # doctest: +SKIP
+            ...     "google/bert_uncased_L-4_H-128_A-2", dropout=0.2
+            ... )
+        """
+        checkpoint = bert_weights.read_bert(name_or_directory)
+        encoder = cls(**{**checkpoint.arguments, **kwargs})
+        bert_weights.assign_tensors(encoder, checkpoint.tensors)
+        return encoder
+
+    def save_pretrained(self, directory: str | PathLike) -> None:
+        """Writes `config.json` and `model.safetensors` as Hugging Face's libraries read them.
+
+        An encoder without segments is written as a DistilBERT, any other as a BERT, in float32.
+        Files of these names in the directory are replaced, others are left alone.
+
+        Args:
+            directory: where to; made if it does not exist.
+
+        Raises:
+            ValueError: if the layout cannot hold the encoder: an activation that it has no name
+                for, or no segments together with a pooler or another epsilon than 1e-12; or if
+                the directory holds a checkpoint in shards.
+
+        Example:
+            >>> import tempfile
+            >>> from keras_transformers.models import BertEncoder
+            >>> directory = tempfile.mkdtemp()
+            >>> BertEncoder(100, 1, 8, 2, 16).save_pretrained(directory)
+            >>> BertEncoder.from_pretrained(directory).vocab_size
+            100
+        """
+        bert_weights.write_bert(self, directory)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "vocab_size": self.vocab_size,
+            "num_layers": self.num_layers,
+            "hidden_size": self.hidden_size,
+            "num_heads": self.num_heads,
+            "intermediate_size": self.intermediate_size,
+            "max_positions": self.max_positions,
+            "type_vocab_size": self.type_vocab_size,
+            "dropout": self.dropout,
+            "attention_dropout": self.attention_dropout,
+            "activation": keras.activations.serialize(self.activation),
+            "epsilon": self.epsilon,
+            "pooler": self.pooler,
+        }
+
+
+def _check_keys(inputs):
+    names = sorted(inputs) if isinstance(inputs, dict) else None
+    if not names or "input_word_ids" not in names or not set(names) <= set(_INPUTS):
+        raise ValueError(
+            f"`inputs` must be a dict with {_INPUTS[0]!r} and, if wanted, {_INPUTS[1]!r} and "
+            f"{_INPUTS[2]!r}. Received: {names or type(inputs).__name__}"
+        )

@@ -1,0 +1,53 @@
+"""A text classifier made of two models from TensorFlow Hub."""
+
+from keras_transformers.checkpoints.lesson_bert import ENCODER, PREPROCESSOR
+from keras_transformers.layers.hub_layer import HubLayer
+from keras_transformers.models.encoder_classifier import encoder_classifier
+from keras_transformers.models.text_classifier import TextClassifier
+from keras_transformers.text.hub_tokenizer import HubTokenizer
+
+
+def hub_classifier(
+    preprocessor: str = PREPROCESSOR,
+    encoder: str = ENCODER,
+    num_classes: int = 4,
+    *,
+    trainable: bool = False,
+    pooling: str = "pooled",
+    rate: float = 0.1,
+) -> TextClassifier:
+    """Builds a text classifier of a BERT and its preprocessing model, both from TensorFlow Hub.
+
+    With the small BERT that is the default and 4 classes it has 4,782,981 weights, of which 516
+    are trained unless `trainable` is set.
+
+    Args:
+        preprocessor: the preprocessing model: an address, or a local SavedModel.
+        encoder: the encoder that goes with it: an address, or a local SavedModel.
+        num_classes: int, the number of classes.
+        trainable: bool, whether the encoder's weights are trained too.
+        pooling: `"pooled"` or `"mean"`, see `encoder_classifier`.
+        rate: float in [0, 1), dropout in front of the last layer.
+
+    Returns:
+        A `TextClassifier`: strings of shape `(batch,)` to class probabilities of shape
+        `(batch, num_classes)`. A file it is saved to opens with `safe_mode=False` only, for a
+        SavedModel runs code of its own.
+
+    Raises:
+        ValueError: if a SavedModel cannot be had, is of another kind, or `pooling` is unknown.
+
+    Example:
+        >>> from keras_transformers.models import hub_classifier
+        >>> model = hub_classifier()  # doctest: +SKIP
+        >>> model.count_params()  # doctest: +SKIP
+        4782981
+    """
+    classifier = encoder_classifier(
+        HubLayer(encoder, name="encoder"),
+        num_classes,
+        trainable=trainable,
+        pooling=pooling,
+        rate=rate,
+    )
+    return TextClassifier(HubTokenizer(preprocessor, name="tokenizer"), classifier)

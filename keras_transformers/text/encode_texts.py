@@ -1,0 +1,25 @@
+"""Texts to sequences of ids without padding."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+BATCH_SIZE = 1024
+
+
+def encode_texts(texts: Sequence[str], to_ids: Callable) -> list[np.ndarray]:
+    """Tokenises texts in batches and drops the padding.
+
+    Args:
+        texts: the texts.
+        to_ids: from a string tensor of shape `(batch,)` to integer ids of shape
+            `(batch, length)`, 0 = padding; it is traced for `tf.data`.
+
+    Returns:
+        For each text its ids, an int32 array of one axis.
+    """
+    import tensorflow as tf
+
+    batches = tf.data.Dataset.from_tensor_slices(list(texts)).batch(BATCH_SIZE)
+    batches = batches.map(to_ids, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2)
+    return [ids[ids != 0].astype("int32") for batch in batches for ids in batch.numpy()]

@@ -1,0 +1,71 @@
+"""BERT's preprocessing model from TensorFlow Hub as a Keras layer."""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+
+from keras_transformers.layers.hub_layer import HubLayer
+from keras_transformers.text.encode_texts import encode_texts
+
+
+@keras.saving.register_keras_serializable(package="keras_transformers")
+class HubTokenizer(HubLayer):
+    """Turns texts into what a BERT takes, with a preprocessing model from TensorFlow Hub.
+
+    Called directly, such a model pads every text to 128 tokens. This layer pads to the longest
+    text of the batch: a BERT then computes the same result in less time.
+
+    Args:
+        handle: the preprocessing model, as `HubLayer` takes it.
+        max_length: int, at least 3, longer texts are cut; the model's own limit is 128.
+        **kwargs: `name` and the other arguments of `keras.layers.Layer`.
+
+    Call arguments:
+        texts: string tensor of shape `(batch,)`.
+
+    Returns:
+        A dict of int32 tensors of shape `(batch, length)`: `input_word_ids`, `[CLS] text [SEP]`
+        and then padding; `input_mask`, 1 = attend (integers, by BERT's convention);
+        `input_type_ids`, the number of the segment, here 0.
+
+    Raises:
+        ValueError: if the SavedModel cannot be had, if it is no preprocessing model, or if
+            `max_length` is too small.
+    """
+
+    def __init__(self, handle: str, max_length: int = 128, **kwargs) -> None:
+        if isinstance(max_length, bool) or not isinstance(max_length, int) or max_length < 3:
+            raise ValueError(
+                "`max_length` must be an integer of at least 3, room for [CLS], a token and "
+                f"[SEP]. Received: max_length={max_length!r}"
+            )
+        super().__init__(handle, **kwargs)
+        self.max_length = max_length
+        for method in ("tokenize", "bert_pack_inputs"):
+            if not hasattr(self.resolved_object, method):
+                raise ValueError(
+                    f"`handle` must name a BERT preprocessing model, with a method {method}. "
+                    f"Received: handle={self.handle!r}"
+                )
+
+    def call(self, texts):
+        import tensorflow as tf
+
+        tokens = self.resolved_object.tokenize(texts).merge_dims(1, -1)
+        longest = tf.cast(tf.reduce_max(tokens.row_lengths()), tf.int32) + 2
+        length = tf.minimum(longest, self.max_length)
+        return self.resolved_object.bert_pack_inputs([tokens], seq_length=length)
+
+    def encode(self, texts: Sequence[str]) -> list[np.ndarray]:
+        """Gives the ids of each text without padding, for `bucketed_batches`."""
+        return encode_texts(texts, lambda batch: self(batch)["input_word_ids"])
+
+    def get_config(self):
+        config = super().get_config()
+        own = {name: config[name] for name in ("name", "trainable", "dtype", "handle")}
+        return {**own, "max_length": self.max_length}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None, safe_mode=None):
+        return super().from_config({"load_options": None, **config}, safe_mode=safe_mode)

@@ -1,0 +1,396 @@
+"""Text to the ids of BERT's word pieces."""
+
+import json
+import re
+from collections import Counter
+from functools import cached_property
+from pathlib import Path
+
+import keras
+
+SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+MAX_CHARS_PER_WORD = 100
+
+# While a text is normalised, private characters stand for the special tokens found in it.
+_PLACEHOLDERS = {token: chr(0x100000 + i) for i, token in enumerate(SPECIAL_TOKENS)}
+
+
+def _characters(ranges: str) -> str:
+    """Writes code points such as "9-A D" for use within the brackets of a regular expression."""
+    points = (span.split("-") for span in ranges.split())
+    return "".join("-".join(rf"\x{{{point}}}" for point in span) for span in points)
+
+
+# Character classes as Hugging Face's `tokenizers` has them: those of Unicode 8.0. TensorFlow's are
+# newer, so the characters that changed class since then are taken out ([^\P{...}] minus them) or
+# put back in.
+_CONTROL = rf"[^\P{{C}}{_characters('9-A D 890-8E2 110CD-1343F 100000-100004')}]|\x{{FFFD}}"
+_NEWER_MARKS = (
+    "7FD 898-8E1 9FE AFA-AFF B55 C04-C3C D00 D3B-D3C D81 EBA ECE 180F-1886 1ABF-1ACE 1DF6-1DFB "
+    "A82C A8C5 A8FF A9BD 10D24-10F85 11070-11074 110C2 111C9 111CF 1123E-11241 1133B 11438-1145E "
+    "1182F-13455 16F4F 16FE4 1CF00-1CF46 1E000-1E4EF 1E944-1E94A"
+)
+_MARK = rf"[^\P{{Mn}}{_characters(_NEWER_MARKS)}]|\x{{1734}}"
+_NEWER_PUNCTUATION = (
+    "61D 9FD-A76 C77-C84 1B7D-1B7E 2E43-2E5D 10EAD-10F89 1144B-1145D 11660-116B9 1183B-11FFF "
+    "12FF1-12FF2 16E97-16FE2 1E95E-1E95F"
+)
+_PUNCTUATION = rf"[^\P{{P}}{_characters(_NEWER_PUNCTUATION)}]|[$+<=>^`|~\x{{166D}}\x{{111C9}}]"
+_CJK = "3400-4DBF 4E00-9FFF F900-FAFF 20000-2A6DF 2A700-2B81F 2B920-2CEAF 2F800-2FA1F"
+_WORD_BY_ITSELF = rf"{_PUNCTUATION}|[{_characters(_CJK)}]"
+_WIDE_SPACE = r"[^\P{Z} ]"
+
+# What tokenizer.json must say.
+_BERT_MODEL = {
+    "type": "WordPiece",
+    "unk_token": "[UNK]",
+    "continuing_subword_prefix": "##",
+    "max_input_chars_per_word": MAX_CHARS_PER_WORD,
+}
+_BERT_NORMALIZER = {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True}
+
+
+@keras.saving.register_keras_serializable(package="keras_transformers")
+class WordPieceTokenizer(keras.layers.Layer):
+    """Turns texts into BERT's three inputs, within the TensorFlow graph.
+
+    A text is cleaned of control characters, split at white space, at punctuation and around each
+    Chinese character, with `lower_case` lower-cased and stripped of accents, and each word is cut
+    into the longest pieces of the vocabulary, from its left end on (Devlin et al., 2019, arXiv
+    1810.04805, section 3; Wu et al., 2016, arXiv 1609.08144, section 4.1, for word pieces). A word
+    without such pieces, or of over 100 characters, becomes `[UNK]`.
+
+    The ids are those of Hugging Face's `tokenizers`, special tokens written out in a text
+    (`[MASK]`) included. Only characters younger than Unicode 9.0 (2016) can make a difference: 95
+    capitals and 21 composed letters, whose other form one of the two libraries does not know, and
+    the order of accents on one letter. Bytes that are not UTF-8 are dropped.
+
+    The layer has no weights and runs on TensorFlow, whatever Keras's backend is: use it in
+    `tf.data.Dataset.map`, directly on texts or, with the TensorFlow backend, as the first layer of
+    a model, which then carries the vocabulary in its `.keras` file.
+
+    Args:
+        vocabulary: list of the different word pieces; the position of a piece is its id. `[UNK]`,
+            `[CLS]` and `[SEP]` must be among them, `[PAD]` must be the first; `[MASK]` may be.
+            Pieces that continue a word begin with `##`.
+        lower_case: bool, whether to lower-case.
+        max_length: int, at least 3, the longest sequence to return; longer texts are cut.
+        strip_accents: bool or None, whether to strip accents. None does what `lower_case` does.
+        **kwargs: `name` and the other arguments of `keras.layers.Layer`.
+
+    Call arguments:
+        texts: strings of shape `(batch,)`, or a pair `(first, second)` of two such.
+        length: optional int from 3 to `max_length`, the length to pad or cut to. Left out, it is
+            that of the longest sequence in the batch, at most `max_length`.
+
+    Returns:
+        A dict of three int32 tensors of shape `(batch, length)`, named and typed as TensorFlow
+        Hub publishes BERT:
+
+        - `input_word_ids`: `[CLS] first [SEP]`, or `[CLS] first [SEP] second [SEP]`, then padding.
+          What is too long loses its last pieces, the longer of the two texts first.
+        - `input_mask`: 1 = attend, 0 = padding. Integers by BERT's convention; everywhere else in
+          this package a mask is boolean.
+        - `input_type_ids`: 1 for `second` and the `[SEP]` behind it, 0 elsewhere.
+
+    Raises:
+        ValueError: if `vocabulary` repeats a piece or lacks a special token, if `max_length` or
+            `length` is out of range, or if `texts` has another shape.
+
+    Example:
+        >>> from keras_transformers.text import WordPieceTokenizer
+        >>> vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "cat", "##s", "sleep"]
+        >>> tokenizer = WordPieceTokenizer(vocabulary)
+        >>> tokenizer(["Cats sleep", "A dog"])["input_word_ids"].numpy()
+        array([[2, 5, 6, 7, 3],
+               [2, 4, 1, 3, 0]], dtype=int32)
+        >>> tokenizer.tokens("Cats sleep")
+        ['[CLS]', 'cat', '##s', 'sleep', '[SEP]']
+    """
+
+    def __init__(
+        self,
+        vocabulary: list[str],
+        *,
+        lower_case: bool = True,
+        max_length: int = 512,
+        strip_accents: bool | None = None,
+        **kwargs,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.vocabulary = _check_vocabulary(vocabulary)
+        self.lower_case = lower_case
+        self.max_length = _check_length("max_length", max_length)
+        self.strip_accents = strip_accents
+        self.supports_jit = False  # strings do not compile
+        self._convert_input_args = False  # nor do they become the backend's tensors
+        self._allow_non_tensor_positional_args = True
+
+    @classmethod
+    def from_pretrained(cls, directory: str | Path, **kwargs) -> "WordPieceTokenizer":
+        r"""Opens the tokeniser of a BERT checkpoint in Hugging Face's layout.
+
+        Args:
+            directory: holds `tokenizer.json` or `vocab.txt`; the first is read if both are there.
+                `do_lower_case` and `strip_accents` come from `tokenizer_config.json` where it has
+                them, then from `tokenizer.json`, and are else the constructor's defaults.
+            **kwargs: arguments of the constructor, which go before those of the files.
+
+        Raises:
+            FileNotFoundError: if neither file is there.
+            ValueError: if a file is malformed, or asks for something else than BERT's word pieces.
+
+        Example:
+            >>> import pathlib, tempfile
+            >>> from keras_transformers.text import WordPieceTokenizer
+            >>> checkpoint = pathlib.Path(tempfile.mkdtemp())
+            >>> _ = (checkpoint / "vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\ncat\n##s")
+            >>> WordPieceTokenizer.from_pretrained(checkpoint).tokens("Cats")
+            ['[CLS]', 'cat', '##s', '[SEP]']
+        """
+        directory = Path(directory)
+        if (directory / "tokenizer.json").is_file():
+            settings = _read_tokenizer_json(directory / "tokenizer.json")
+        elif (directory / "vocab.txt").is_file():
+            settings = {"vocabulary": _read_vocab_txt(directory / "vocab.txt")}
+        else:
+            raise FileNotFoundError(
+                f"`directory` must hold tokenizer.json or vocab.txt. Received: {directory}"
+            )
+        if (directory / "tokenizer_config.json").is_file():
+            settings |= _read_tokenizer_config(directory / "tokenizer_config.json")
+        return cls(**(settings | kwargs))
+
+    def call(self, texts, length=None):
+        import tensorflow_text as tf_text
+
+        limit = self.max_length if length is None else self._check_call_length(length)
+        pieces = [self.tokenize(segment) for segment in _segments(texts)]
+        pair = len(pieces) == 2
+        pieces = _truncate_pair(*pieces, limit - 3) if pair else [pieces[0][:, : limit - 2]]
+        ids, type_ids = tf_text.combine_segments(
+            pieces, self.vocabulary.index("[CLS]"), self.vocabulary.index("[SEP]")
+        )
+        return {
+            "input_word_ids": ids.to_tensor(shape=(None, length)),
+            "input_mask": (ids * 0 + 1).to_tensor(shape=(None, length)),
+            "input_type_ids": type_ids.to_tensor(shape=(None, length)),
+        }
+
+    def tokenize(self, texts):
+        """Returns the ids of strings `(batch,)` without `[CLS]` and `[SEP]`, uncut.
+
+        They are an int32 `tf.RaggedTensor` of shape `(batch, None)`.
+        """
+        import tensorflow as tf
+
+        texts = tf.convert_to_tensor(texts, tf.string)
+        if texts.shape.rank != 1:
+            raise ValueError(
+                "`texts` must be strings of shape (batch,) or a pair of two such. "
+                f"Received: shape {texts.shape}"
+            )
+        words = tf.strings.split(self._normalize(texts))
+        too_long = tf.strings.length(words.flat_values, unit="UTF8_CHAR") > MAX_CHARS_PER_WORD
+        known = tf.where(too_long, _PLACEHOLDERS["[UNK]"], words.flat_values)
+        return self._word_pieces.tokenize(words.with_flat_values(known)).merge_dims(1, 2)
+
+    def tokens(self, text: str | tuple[str, str]) -> list[str]:
+        """Returns the pieces that BERT sees of one text or pair, `[CLS]` and `[SEP]` included."""
+        texts = [text] if isinstance(text, str) else [[segment] for segment in text]
+        return [self.vocabulary[i] for i in self(texts)["input_word_ids"][0].numpy()]
+
+    def _normalize(self, texts):
+        """Puts spaces between words and gives each character the form the vocabulary has."""
+        import tensorflow as tf
+        import tensorflow_text as tf_text
+
+        replace = tf.strings.regex_replace
+        texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="ignore")
+        # Placeholders in the text itself become another character that is dropped, but not yet:
+        # what stands around them must not join into a special token.
+        texts = replace(texts, rf"[{_characters('100000-100004')}]", "\x01")
+        for token, placeholder in _PLACEHOLDERS.items():
+            if token in self.vocabulary:
+                texts = replace(texts, re.escape(token), f" {placeholder} ")
+        texts = replace(texts, _CONTROL, "")
+        if self.lower_case if self.strip_accents is None else self.strip_accents:
+            texts = replace(tf_text.normalize_utf8(texts, "NFD"), _MARK, "")
+        if self.lower_case:
+            # These are lower-cased by context or by the computer's language, unlike in BERT.
+            for letter in "IJΣİÌÍĨĮ":
+                texts = replace(texts, letter, letter.lower())
+            texts = tf.strings.lower(texts, encoding="utf-8")
+        texts = replace(texts, _WIDE_SPACE, " ")
+        return replace(texts, _WORD_BY_ITSELF, r" \0 ")
+
+    @cached_property
+    def _word_pieces(self):
+        import tensorflow as tf
+        import tensorflow_text as tf_text
+
+        # Made outside whichever graph comes first, so that every graph can use it.
+        with tf.init_scope(), tf.device("CPU"):
+            try:
+                return tf_text.FastWordpieceTokenizer(
+                    [_PLACEHOLDERS.get(piece, piece) for piece in self.vocabulary],
+                    max_bytes_per_word=4 * MAX_CHARS_PER_WORD,
+                    token_out_type=tf.int32,
+                    unknown_token=_PLACEHOLDERS["[UNK]"],
+                    no_pretokenization=True,
+                )
+            except RuntimeError as error:
+                raise ValueError(
+                    f"`vocabulary` must suit TensorFlow Text. Received: one that fails with {error}"
+                ) from error
+
+    def _check_call_length(self, length):
+        if _check_length("length", length) > self.max_length:
+            raise ValueError(
+                f"`length` must be at most max_length={self.max_length}. Received: length={length}"
+            )
+        return length
+
+    def compute_output_spec(self, texts, length=None):
+        batch = _segments(texts)[0].shape[0]
+        names = ("input_word_ids", "input_mask", "input_type_ids")
+        return {name: keras.KerasTensor((batch, length), dtype="int32") for name in names}
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "vocabulary": list(self.vocabulary),
+            "lower_case": self.lower_case,
+            "max_length": self.max_length,
+            "strip_accents": self.strip_accents,
+        }
+
+
+def _segments(texts):
+    """Returns the one or two string tensors, or lists of strings, that `texts` consists of."""
+    pair = isinstance(texts, list | tuple) and len(texts) == 2
+    return texts if pair and not isinstance(texts[0], str | bytes) else [texts]
+
+
+def _truncate_pair(first, second, budget):
+    """Cuts two ragged tensors to `budget` columns together, the longer one first."""
+    import tensorflow as tf
+
+    first_length, second_length = first.row_lengths(), second.row_lengths()
+    half = budget // 2
+    keep_first = tf.where(
+        first_length <= second_length,
+        tf.minimum(first_length, half),
+        tf.minimum(first_length, budget - tf.minimum(second_length, half)),
+    )
+    keep_second = tf.minimum(second_length, budget - keep_first)
+    return [_head(first, keep_first), _head(second, keep_second)]
+
+
+def _head(ragged, lengths):
+    """Keeps the first `lengths` elements of each row."""
+    import tensorflow as tf
+
+    starts = ragged.row_starts()
+    return tf.gather(ragged.flat_values, tf.ragged.range(starts, starts + lengths))
+
+
+def _check_length(name, value):
+    if isinstance(value, bool) or not isinstance(value, int) or value < 3:
+        raise ValueError(f"`{name}` must be an integer of at least 3. Received: {name}={value!r}")
+    return value
+
+
+def _check_vocabulary(vocabulary):
+    if not isinstance(vocabulary, list) or not all(isinstance(v, str) for v in vocabulary):
+        raise ValueError(
+            f"`vocabulary` must be a list of strings. Received: vocabulary={vocabulary!r:.80}"
+        )
+    vocabulary = list(vocabulary)
+    lacking = [token for token in SPECIAL_TOKENS[:4] if token not in vocabulary]
+    if lacking:
+        raise ValueError(
+            f"`vocabulary` must contain {', '.join(SPECIAL_TOKENS[:4])}. "
+            f"Received: {len(vocabulary)} pieces without {', '.join(lacking)}"
+        )
+    if vocabulary[0] != "[PAD]":
+        raise ValueError(
+            "`vocabulary` must begin with [PAD], because id 0 is padding. "
+            f"Received: [PAD] with id {vocabulary.index('[PAD]')}"
+        )
+    repeated = [piece for piece, count in Counter(vocabulary).items() if count > 1]
+    if repeated:
+        raise ValueError(
+            f"`vocabulary` must not contain a piece twice. Received: {repeated[:5]} repeated"
+        )
+    return vocabulary
+
+
+def _read_vocab_txt(path):
+    # Not splitlines(): some vocabularies have pieces that it would take for line ends.
+    return _read_text(path).removesuffix("\n").split("\n")
+
+
+def _read_tokenizer_config(path):
+    config = _read_json(path)
+    _require(path, {"tokenize_chinese_chars": True, **config}, tokenize_chinese_chars=True)
+    names = {"do_lower_case": "lower_case", "strip_accents": "strip_accents"}
+    return {name: config[key] for key, name in names.items() if key in config}
+
+
+def _read_tokenizer_json(path):
+    content = _read_json(path)
+    try:
+        # Early files do not name the model's type.
+        _require(path, {"type": "WordPiece", **content["model"]}, **_BERT_MODEL)
+        _require(path, content["normalizer"], **_BERT_NORMALIZER)
+        _require(path, content["pre_tokenizer"], type="BertPreTokenizer")
+        added = {token["content"]: token["id"] for token in content["added_tokens"]}
+        ids = {**content["model"]["vocab"], **added}
+        without_gaps = set(ids.values()) == set(range(len(ids)))
+        lower_case = content["normalizer"]["lowercase"]
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{path.name} must describe a WordPiece tokeniser. Received: {path}, where reading "
+            f"failed with {error!r}"
+        ) from error
+    if not set(added) <= set(SPECIAL_TOKENS):
+        raise ValueError(
+            f"{path.name} must add no tokens but {', '.join(SPECIAL_TOKENS)}. "
+            f"Received: {path} with {sorted(set(added) - set(SPECIAL_TOKENS))}"
+        )
+    if not without_gaps:
+        raise ValueError(
+            f"{path.name} must number its {len(ids)} pieces from 0 without gaps. Received: {path}"
+        )
+    return {
+        "vocabulary": sorted(ids, key=ids.get),
+        "lower_case": lower_case,
+        "strip_accents": content["normalizer"].get("strip_accents"),
+    }
+
+
+def _read_json(path):
+    try:
+        content = json.loads(_read_text(path))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path.name} must be JSON. Received: {path}, {error}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path.name} must hold a JSON object. Received: {path}")
+    return content
+
+
+def _read_text(path):
+    try:
+        return path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path.name} must be UTF-8. Received: {path}, {error}") from error
+
+
+def _require(path, settings, **expected):
+    for key, value in expected.items():
+        if settings[key] != value:
+            raise ValueError(
+                f"{path.name} must have {key}={value!r}, as BERT does. "
+                f"Received: {path} with {key}={settings[key]!r}"
+            )

@@ -1,0 +1,69 @@
+"""The features of a frozen encoder, computed once and kept on disk."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+from tqdm import tqdm
+
+from keras_transformers.data.bucketed_batches import bucket_lengths, pad, plan_batches
+from keras_transformers.text import bert_inputs
+from keras_transformers.utils import replacing
+
+
+def cached_features(
+    encoder: keras.Model,
+    sequences: Sequence[np.ndarray],
+    directory: str | os.PathLike,
+    *,
+    batch_size: int = 128,
+    progress: bool = True,
+) -> np.ndarray:
+    """Gives the feature vector of each sequence, from disk if it has been computed before.
+
+    What is kept is found again by the encoder's weights and the ids, not by a name, so that
+    another encoder or other texts can never be mistaken for these.
+
+    Args:
+        encoder: from the dict of a BERT's inputs to floats of shape `(batch, dim)`; run without
+            dropout.
+        sequences: the ids of each text, without padding.
+        directory: where features are kept; made if it is not there.
+        batch_size: int, sequences in a batch.
+        progress: bool, whether to show a progress bar on standard error.
+
+    Returns:
+        float32 array of shape `(len(sequences), dim)`, read from the file as it is used.
+    """
+    path = Path(directory) / f"{_fingerprint(encoder, sequences)}.npy"
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as temporary:
+            _compute(encoder, sequences, temporary, batch_size, progress)
+    return np.load(path, mmap_mode="r")
+
+
+def _compute(encoder, sequences, path, batch_size, progress):
+    shape = (len(sequences), encoder.output_shape[-1])
+    features = np.lib.format.open_memmap(path, mode="w+", dtype="float32", shape=shape)
+    batches = plan_batches(sequences, batch_size, bucket_lengths(sequences))
+    with tqdm(total=len(sequences), unit=" texts", desc="features", disable=not progress) as bar:
+        for length, rows in batches:
+            ids = pad([sequences[row] for row in rows], length)
+            features[rows] = encoder.predict_on_batch(bert_inputs(ids))
+            bar.update(len(rows))
+    features.flush()
+
+
+def _fingerprint(encoder, sequences):
+    digest = hashlib.sha256()
+    digest.update("".join(layer.name for layer in encoder.layers).encode())
+    for weight in encoder.weights:
+        digest.update(np.ascontiguousarray(weight.numpy()))
+    for sequence in sequences:
+        digest.update(len(sequence).to_bytes(8, "little"))
+        digest.update(np.ascontiguousarray(sequence, dtype="int32"))
+    return digest.hexdigest()[:32]

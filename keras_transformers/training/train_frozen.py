@@ -1,0 +1,97 @@
+"""Training of a classifier on the features of a frozen encoder."""
+
+import os
+import time
+from pathlib import Path
+
+import keras
+
+from keras_transformers.data import News
+from keras_transformers.models import TextClassifier
+from keras_transformers.training.begin_run import begin_run
+from keras_transformers.training.cached_features import cached_features
+from keras_transformers.training.feature_batches import feature_batches
+from keras_transformers.training.fit import fit
+from keras_transformers.training.write_run import write_run
+
+STEPS_PER_EXECUTION = 64
+
+
+def train_frozen(
+    model: TextClassifier,
+    news: News,
+    directory: str | os.PathLike,
+    *,
+    arguments: dict,
+    epochs: int,
+    batch_size: int = 128,
+    learning_rate: float = 1e-3,
+    seed: int = 0,
+    resume: bool = False,
+    verbose: int | str = "auto",
+) -> dict:
+    """Trains the head of a classifier whose encoder stays as it is.
+
+    The encoder runs once over each text; the head then trains on what it gave for as many epochs
+    as wanted, which gives the same weights as running the encoder in every one. Adam, its rate
+    falling to 0, minimises the cross-entropy.
+
+    Args:
+        model: with an `encoder_classifier` as its classifier. It is trained in place.
+        news: the texts to train and to test on.
+        directory: where the results go, see `write_run`; the features too, in `features`, for the
+            next training with this encoder and these texts.
+        arguments: dict, what the model was made of, for the record.
+        epochs: int, how often each training text is seen.
+        batch_size: int, texts in a batch.
+        learning_rate: float, the rate of the first step.
+        seed: int, of dropout and shuffling.
+        resume: bool, whether to go on from the last finished epoch of a run that was stopped.
+        verbose: as for `keras.Model.fit`.
+
+    Returns:
+        The metrics that `write_run` writes.
+
+    Raises:
+        ValueError: if `resume` finds a run with other arguments.
+    """
+    arguments = arguments | {
+        "data": str(news),
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "seed": seed,
+    }
+    started = time.perf_counter()
+    kept = begin_run(directory, arguments, resume)
+    encoder, head = (model.classifier.get_layer(name) for name in ("features", "head"))
+    sequences = model.tokenizer.encode(news.train_texts)
+    features = cached_features(encoder, sequences, Path(directory) / "features")
+
+    def make_batches(first_epoch):
+        return feature_batches(
+            features, news.train_labels, batch_size=batch_size, seed=seed, first_epoch=first_epoch
+        )
+
+    def build_model():
+        compile_head(head, epochs * len(make_batches(0)), learning_rate)
+        return head
+
+    trained, history = fit(
+        build_model, make_batches, epochs=epochs, directory=kept, resume=resume, verbose=verbose
+    )
+    head.set_weights(trained.get_weights())
+    seconds = time.perf_counter() - started
+    return write_run(directory, model, news, history, seconds=seconds, arguments=arguments)
+
+
+def compile_head(head: keras.Model, num_train_steps: int, learning_rate: float) -> None:
+    """Compiles a head for Adam on the cross-entropy, its rate falling linearly to 0."""
+    rate = keras.optimizers.schedules.PolynomialDecay(learning_rate, num_train_steps, 0.0)
+    head.compile(
+        optimizer=keras.optimizers.Adam(rate),
+        loss="sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+        jit_compile=False,
+        steps_per_execution=STEPS_PER_EXECUTION,
+    )

@@ -1,0 +1,69 @@
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+FRESH_PROCESS = """
+import sys
+import keras
+import numpy as np
+import keras_transformers.layers
+
+model = keras.saving.load_model(sys.argv[1])
+inputs = [array for _, array in sorted(np.load(sys.argv[2]).items())]
+outputs = model.predict(inputs if len(inputs) > 1 else inputs[0], verbose=0)
+np.savez(sys.argv[3], *keras.tree.flatten(outputs))
+"""
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture
+def predict_in_fresh_process(tmp_path):
+    """Saves a model as `.keras` and returns the list of what another process predicts with it."""
+
+    def predict(model, *inputs):
+        paths = [str(tmp_path / name) for name in ("model.keras", "inputs.npz", "outputs.npz")]
+        model.save(paths[0])
+        np.savez(paths[1], *inputs)
+        process = subprocess.run(
+            [sys.executable, "-c", FRESH_PROCESS, *paths],
+            env={**os.environ, "KERAS_BACKEND": keras.backend.backend()},
+            capture_output=True,
+            text=True,
+        )
+        assert process.returncode == 0, process.stderr
+        return [array for _, array in sorted(np.load(paths[2]).items())]
+
+    return predict
+
+
+@pytest.fixture(scope="session")
+def tiny_pair(tmp_path_factory):
+    """A directory with a tiny BERT of random weights and its preprocessing model."""
+    from keras_transformers.checkpoints import export_to_hub
+
+    directory = tmp_path_factory.mktemp("hub") / "tiny"
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghij", "rain", "##s", "sun"]
+    vocabulary = directory.parent / "vocab.txt"
+    vocabulary.write_text("\n".join(words) + "\n")
+    config = {
+        "model_type": "bert",
+        "vocab_size": len(words),
+        "num_hidden_layers": 2,
+        "hidden_size": 8,
+        "num_attention_heads": 2,
+        "intermediate_size": 16,
+        "max_position_embeddings": 140,
+        "type_vocab_size": 2,
+        "hidden_act": "gelu",
+        "initializer_range": 0.5,
+    }
+    export_to_hub(config, directory, vocab_file=vocabulary)
+    return directory

@@ -1,0 +1,75 @@
+import keras
+import numpy as np
+import pytest
+
+from keras_transformers.layers import HubLayer
+from keras_transformers.models import encoder_classifier
+from keras_transformers.text import bert_inputs
+from keras_transformers.training import cached_features
+
+
+@pytest.fixture(scope="module")
+def encoder(tiny_pair):
+    layer = HubLayer(str(tiny_pair / "encoder"))
+    return encoder_classifier(layer, pooling="mean").get_layer("features")
+
+
+@pytest.fixture
+def sequences():
+    rng = np.random.default_rng(0)
+    return [rng.integers(1, 18, size).astype("int32") for size in (3, 9, 4, 30, 3, 12, 7)]
+
+
+def kept(directory):
+    return sorted(path.name for path in directory.iterdir())
+
+
+def test_each_row_is_what_the_encoder_gives_for_that_text(encoder, sequences, tmp_path):
+    features = cached_features(encoder, sequences, tmp_path, batch_size=2, progress=False)
+    assert features.shape == (7, 8)
+    assert features.dtype == np.float32
+    for row, ids in zip(features, sequences, strict=True):
+        np.testing.assert_allclose(row, encoder(bert_inputs(ids[None]))[0], atol=1e-5)
+
+
+def test_computed_once(encoder, sequences, tmp_path, monkeypatch):
+    first = np.array(cached_features(encoder, sequences, tmp_path, progress=False))
+    calls = []
+    monkeypatch.setattr(keras.Model, "predict_on_batch", lambda *args: calls.append(args))
+    np.testing.assert_array_equal(
+        cached_features(encoder, sequences, tmp_path, progress=False), first
+    )
+    assert not calls
+
+
+def test_other_texts_and_other_weights_are_not_mistaken_for_these(encoder, sequences, tmp_path):
+    cached_features(encoder, sequences, tmp_path, progress=False)
+    cached_features(encoder, sequences[:-1], tmp_path, progress=False)
+    # The same ids in a row, cut in another place.
+    ids = np.concatenate(sequences)
+    cached_features(encoder, [ids[:5], ids[5:]], tmp_path, progress=False)
+    cached_features(encoder, [ids[:6], ids[6:]], tmp_path, progress=False)
+    assert len(kept(tmp_path)) == 4
+    weight = next(w for w in encoder.weights if w.name.endswith("kernel"))
+    before = weight.numpy()
+    weight.assign(before * 3)
+    changed = cached_features(encoder, sequences, tmp_path, progress=False)
+    weight.assign(before)
+    assert len(kept(tmp_path)) == 5
+    original = cached_features(encoder, sequences, tmp_path, progress=False)
+    assert np.abs(changed - original).max() > 1e-3
+
+
+def test_stopped_half_way_leaves_nothing(encoder, sequences, tmp_path, monkeypatch):
+    predict, calls = encoder.predict_on_batch, []
+
+    def stop(self, x):
+        calls.append(x)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return predict(x)
+
+    monkeypatch.setattr(keras.Model, "predict_on_batch", stop)
+    with pytest.raises(KeyboardInterrupt):
+        cached_features(encoder, sequences, tmp_path, batch_size=2, progress=False)
+    assert kept(tmp_path) == []
