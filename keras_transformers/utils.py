@@ -24,7 +24,7 @@ def check_rate(name: str, value: float) -> float:
 def replacing(path: str | os.PathLike) -> Iterator[Path]:
     """Gives a temporary name to write to, which takes the place of `path` once all is written."""
     path = Path(path)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    temporary = path.with_name(f".unfinished-{path.name}")
     try:
         yield temporary
         os.replace(temporary, path)

@@ -77,7 +77,8 @@ def create_optimizer(
     """
     if optimizer_type not in ("adamw", "lamb"):
         raise ValueError(
-            f"`optimizer_type` must be 'adamw' or 'lamb'. Received: {optimizer_type!r}"
+            "`optimizer_type` must be 'adamw' or 'lamb'. "
+            f"Received: optimizer_type={optimizer_type!r}"
         )
     options = {
         "learning_rate": WarmupPolynomialDecay(
@@ -140,6 +141,6 @@ def _trust_ratio(variable, update):
 
 
 def _as_float32(beta):
-    # Keras takes `1 - beta` of the Python float and `beta ** step` of the float32, 1e-5 apart at
-    # 0.999: more than tf-models-official's updates may differ by. Rounded first, they agree.
+    # Keras takes `1 - beta` of the Python float but `beta ** step` of the float32: at 0.999 the two
+    # are a relative 1e-5 apart. Rounded first they agree, as they do in tf-models-official.
     return float(np.float32(beta))

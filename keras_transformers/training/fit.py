@@ -10,65 +10,71 @@ import keras
 
 from keras_transformers.utils import replacing
 
-MODEL_FILE = "model.keras"
+STATE_FILE = "state.weights.h5"
 HISTORY_FILE = "history.json"
 
 
 def fit(
-    build_model: Callable[[], keras.Model],
+    model: keras.Model,
     make_batches: Callable[[int], object],
     *,
     epochs: int,
     directory: str | os.PathLike,
     resume: bool = False,
     verbose: int | str = "auto",
-) -> tuple[keras.Model, list[dict]]:
-    """Trains a model, and keeps it with its optimizer on disk after every epoch.
+) -> list[dict]:
+    """Trains a model, and keeps its weights and its optimizer on disk after every epoch.
+
+    A run that was stopped and taken up again ends with the weights of one that went through.
 
     Args:
-        build_model: gives a compiled model; not called where a kept one is taken up again.
+        model: a compiled model, trained in place. When a run is taken up again, one built and
+            compiled as it was in the beginning.
         make_batches: gives the `tf.data.Dataset`, of known cardinality, for the epoch of that
             number (the first is 0) and those after it.
         epochs: int, the number of epochs, those of earlier runs included.
-        directory: where the model and its history are kept.
+        directory: where weights and history are kept.
         resume: bool, whether to go on from the last finished epoch kept in `directory`.
         verbose: as for `keras.Model.fit`.
 
     Returns:
-        The trained model, and for each epoch a dict of its metrics, its `seconds`, and in `steps`
-        the metrics' running means over the epoch.
+        For each epoch a dict of its metrics, its `seconds`, and in `steps` the metrics' running
+        means over the epoch.
     """
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
-    if resume and (directory / MODEL_FILE).is_file():
-        model, history = _kept(directory, steps=int(make_batches(0).cardinality()))
-    else:
-        model, history = build_model(), []
-    done = len(history)
+    keep = _KeepEveryEpoch(directory)
+    if resume and (directory / STATE_FILE).is_file():
+        keep.restore(model, steps=int(make_batches(0).cardinality()))
+    done = len(keep.history)
     if done < epochs:
         model.fit(
             make_batches(done),
             initial_epoch=done,
             epochs=epochs,
-            callbacks=[_KeepEveryEpoch(directory, history)],
+            callbacks=[keep],
             shuffle=False,  # the batches come shuffled
             verbose=verbose,
         )
-    return model, history
-
-
-def _kept(directory, steps):
-    model = keras.saving.load_model(directory / MODEL_FILE)
-    done = int(model.optimizer.iterations) // steps
-    # The history is written before the model, so it may be an epoch ahead.
-    return model, json.loads((directory / HISTORY_FILE).read_text())[:done]
+    return keep.history
 
 
 class _KeepEveryEpoch(keras.callbacks.Callback):
-    def __init__(self, directory, history):
+    def __init__(self, directory):
         super().__init__()
         self.directory = directory
-        self.history = history
+        self.history = []
+        self.seeds = []
+
+    def restore(self, model, steps):
+        model.optimizer.build(model.trainable_variables)
+        model.load_weights(self.directory / STATE_FILE)
+        done = int(model.optimizer.iterations) // steps
+        kept = json.loads((self.directory / HISTORY_FILE).read_text())
+        # Written before the weights, they may be an epoch ahead.
+        self.history, self.seeds = kept["epochs"][:done], kept["seeds"][:done]
+        for variable, seed in zip(_seeds(model), self.seeds[-1], strict=True):
+            variable.assign(seed)
 
     def on_epoch_begin(self, epoch, logs=None):
         self.started = time.perf_counter()
@@ -81,7 +87,13 @@ class _KeepEveryEpoch(keras.callbacks.Callback):
         seconds = time.perf_counter() - self.started
         metrics = {key: float(logs[key]) for key in logs}
         self.history.append(metrics | {"seconds": seconds, "steps": self.steps})
+        self.seeds.append([seed.numpy().tolist() for seed in _seeds(self.model)])
         with replacing(self.directory / HISTORY_FILE) as path:
-            path.write_text(json.dumps(self.history))
-        with replacing(self.directory / MODEL_FILE) as path:
-            self.model.save(path)
+            path.write_text(json.dumps({"epochs": self.history, "seeds": self.seeds}))
+        with replacing(self.directory / STATE_FILE) as path:
+            self.model.save_weights(path)
+
+
+def _seeds(model):
+    """Gives the states of dropout's random numbers, which Keras does not save."""
+    return [v for v in model.variables if v.name == "seed_generator_state"]

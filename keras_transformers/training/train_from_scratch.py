@@ -99,18 +99,15 @@ def train_from_scratch(
     vectorizer.adapt(news.train_texts)
     sequences = vectorizer.encode(news.train_texts)
 
-    def build_model():
-        model = transformer_classifier(num_classes=len(news.class_names), **sizes)
-        compile_classifier(model, epochs * len(make_batches(0)), jit=jit)
-        return model
-
     def make_batches(first_epoch):
         return bucketed_batches(
             sequences, news.train_labels, batch_size=batch_size, seed=seed, first_epoch=first_epoch
         )
 
-    classifier, history = fit(
-        build_model,
+    classifier = transformer_classifier(num_classes=len(news.class_names), **sizes)
+    compile_classifier(classifier, epochs * len(make_batches(0)), jit=jit)
+    history = fit(
+        classifier,
         make_batches,
         epochs=epochs,
         directory=kept,

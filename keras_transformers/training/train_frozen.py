@@ -73,14 +73,8 @@ def train_frozen(
             features, news.train_labels, batch_size=batch_size, seed=seed, first_epoch=first_epoch
         )
 
-    def build_model():
-        compile_head(head, epochs * len(make_batches(0)), learning_rate)
-        return head
-
-    trained, history = fit(
-        build_model, make_batches, epochs=epochs, directory=kept, resume=resume, verbose=verbose
-    )
-    head.set_weights(trained.get_weights())
+    compile_head(head, epochs * len(make_batches(0)), learning_rate)
+    history = fit(head, make_batches, epochs=epochs, directory=kept, resume=resume, verbose=verbose)
     seconds = time.perf_counter() - started
     return write_run(directory, model, news, history, seconds=seconds, arguments=arguments)
 
