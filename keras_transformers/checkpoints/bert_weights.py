@@ -188,7 +188,7 @@ def find_directory(name_or_directory: str | os.PathLike) -> Path:
         return Path(name)
     try:
         if "://" in name or os.path.isfile(name):
-            return Path(hub_handle._resolve(name))
+            return Path(hub_handle.find_saved_model(name))
         directory = _download(name)
     except (OSError, ValueError) as error:
         reason = (str(error).strip() or repr(error)).splitlines()[0]

@@ -47,14 +47,14 @@ def load_saved_model(handle: str, options=None):
 
     directory = handle
     try:
-        directory = _resolve(handle)
+        directory = find_saved_model(handle)
         _check_format(directory)
         return tf.saved_model.load(directory, options=options)
     except Exception as error:  # Errors of network, archive, files and graph share no other base.
         raise ValueError(_explain(handle, directory, error)) from error
 
 
-def _resolve(handle):
+def find_saved_model(handle: str) -> str:
     """Returns the directory that holds the handle's SavedModel."""
     if os.path.isdir(handle):
         return handle

@@ -1,0 +1,104 @@
+"""What the figures show, read back from matplotlib's artists."""
+
+import numpy as np
+import pytest
+
+from keras_transformers import plots
+
+HISTORY = [
+    {
+        "steps": [
+            {"step": 8, "loss": 1.3, "accuracy": 0.3},
+            {"step": 10, "loss": 1.2, "accuracy": 0.4},
+        ]
+    },
+    {
+        "steps": [
+            {"step": 8, "loss": 0.9, "accuracy": 0.6},
+            {"step": 10, "loss": 0.8, "accuracy": 0.7},
+        ]
+    },
+]
+
+
+def saved(figure, path):
+    figure.savefig(path)
+    assert path.read_bytes().startswith(b"\x89PNG\r\n")
+
+
+def test_training_curve_draws_each_epoch_behind_the_one_before(tmp_path):
+    figure = plots.training_curve(HISTORY)
+    loss, accuracy = figure.axes
+    for axes, metric in ((loss, "loss"), (accuracy, "accuracy")):
+        points = np.concatenate([line.get_xydata() for line in axes.lines])
+        assert points[:, 0].tolist() == [8, 10, 18, 20]
+        assert points[:, 1].tolist() == [
+            step[metric] for epoch in HISTORY for step in epoch["steps"]
+        ]
+        assert metric in axes.get_ylabel()
+        assert "step" in axes.get_xlabel()
+    assert accuracy.get_legend() is None
+    saved(figure, tmp_path / "training.png")
+
+
+def test_training_curve_marks_the_test_accuracy():
+    loss, accuracy = plots.training_curve(HISTORY, test_accuracy=0.65).axes
+    assert set(accuracy.lines[-1].get_ydata()) == {0.65}
+    assert "0.6500" in accuracy.get_legend().get_texts()[0].get_text()
+    assert len(loss.lines) == 2
+
+
+def test_confusion_matrix_counts_true_classes_in_rows(tmp_path):
+    names = ["World", "Sports", "Business"]
+    # Nothing is of the class Business, or taken for it.
+    figure = plots.confusion_matrix(np.array([0, 0, 0, 1]), np.array([0, 1, 1, 1]), names)
+    [axes] = figure.axes
+    assert axes.images[0].get_array().tolist() == [[1, 2, 0], [0, 1, 0], [0, 0, 0]]
+    assert [text.get_text() for text in axes.texts] == list("120010000")
+    assert [label.get_text() for label in axes.get_yticklabels()] == names
+    assert [label.get_text() for label in axes.get_xticklabels()] == names
+    assert "true" in axes.get_ylabel().lower()
+    saved(figure, tmp_path / "confusion_matrix.png")
+
+
+@pytest.mark.parametrize("heads", [1, 3])
+def test_attention_heat_map_has_a_panel_for_each_head(tmp_path, heads):
+    scores = np.random.default_rng(0).random((heads, 7, 7))
+    tokens = ["the", "rain", "fell", "again"]
+    figure = plots.attention_heat_map(scores, tokens, title="block 0")
+    panels = [axes for axes in figure.axes if axes.get_title().startswith("head")]
+    assert len(panels) == heads
+    for head, axes in enumerate(panels):
+        assert axes.get_title() == f"head {head}"
+        # Queries in rows, and no padding.
+        np.testing.assert_array_equal(axes.images[0].get_array(), scores[head, :4, :4])
+        assert [label.get_text() for label in axes.get_xticklabels()] == tokens
+    assert [label.get_text() for label in panels[0].get_yticklabels()] == tokens
+    assert panels[0].get_ylabel() == "query"
+    assert figure.get_supxlabel() == "key"
+    assert figure.get_suptitle() == "block 0"
+    saved(figure, tmp_path / "attention.png")
+
+
+def test_position_heat_map_shows_vectors_and_their_cosines(tmp_path):
+    positions = np.random.default_rng(0).normal(size=(6, 4))
+    figure = plots.position_heat_map(positions)
+    vectors, similarity = figure.axes[:2]
+    np.testing.assert_array_equal(vectors.images[0].get_array(), positions.T)
+    expected = [[a @ b / np.sqrt((a @ a) * (b @ b)) for b in positions] for a in positions]
+    np.testing.assert_allclose(similarity.images[0].get_array(), expected, atol=1e-12)
+    assert similarity.images[0].get_clim() == (-1, 1)
+    saved(figure, tmp_path / "positions.png")
+
+
+def test_no_global_state_is_touched():
+    import matplotlib
+    from matplotlib import pyplot
+
+    before = dict(matplotlib.rcParams)
+    plots.training_curve(HISTORY, test_accuracy=0.5)
+    plots.confusion_matrix(np.array([0, 1]), np.array([0, 1]), ["a", "b"])
+    plots.attention_heat_map(np.ones((1, 2, 2)), ["a", "b"])
+    plots.position_heat_map(np.eye(3))
+    assert pyplot.get_fignums() == []
+    assert dict(matplotlib.rcParams) == before
