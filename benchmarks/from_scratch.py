@@ -52,6 +52,7 @@ def lesson(clock, data, rows, batch_size):
 
 def ours(clock, data, rows, batch_size, jit=False):
     """What `keras-transformers train from-scratch` does."""
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
     from keras_transformers.models import transformer_classifier
     from keras_transformers.training.train_from_scratch import compile_classifier
 
@@ -70,6 +71,7 @@ def ours_xla(clock, **arguments):
 
 def keras_hub(clock, data, rows, batch_size):
     """KerasHub's layers in our pipeline. Its heads have size 16, so it computes less."""
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
     import keras
     from keras_hub.layers import TokenAndPositionEmbedding, TransformerEncoder
 
@@ -105,8 +107,8 @@ def pytorch(clock, data, rows, batch_size):
         model.train()
         for step, (ids, labels) in enumerate(train.as_numpy_iterator(), 1):
             optimizer.zero_grad()
-            logits = model(torch.from_numpy(ids))
-            torch.nn.functional.cross_entropy(logits, torch.from_numpy(labels).long()).backward()
+            logits = model(torch.tensor(ids))
+            torch.nn.functional.cross_entropy(logits, torch.tensor(labels).long()).backward()
             optimizer.step()
             if step % TURN == 0:
                 clock.pass_on()
@@ -115,7 +117,7 @@ def pytorch(clock, data, rows, batch_size):
         model.eval()
         with torch.no_grad():
             hits = [
-                (model(torch.from_numpy(ids)).argmax(-1).numpy() == labels)
+                (model(torch.tensor(ids)).argmax(-1).numpy() == labels)
                 for ids, labels in test.as_numpy_iterator()
             ]
         return float(np.mean(np.concatenate(hits)))
