@@ -47,7 +47,8 @@ class TokenAndPositionEmbedding(keras.layers.Layer):
     def __init__(
         self, maxlen: int, vocab_size: int, embed_dim: int, *, mask_zero: bool = True, **kwargs
     ) -> None:
-        super().__init__(**kwargs)
+        # Ids stay as they came: one that was cast to a half float would be another id.
+        super().__init__(autocast=False, **kwargs)
         self.maxlen = check_positive("maxlen", maxlen)
         self.vocab_size = check_positive("vocab_size", vocab_size)
         self.embed_dim = check_positive("embed_dim", embed_dim)
@@ -68,8 +69,10 @@ class TokenAndPositionEmbedding(keras.layers.Layer):
 
     def call(self, inputs):
         self._check_length(inputs.shape[-1])
-        positions = ops.arange(ops.shape(inputs)[-1])
-        return self.token_embedding(inputs) + self.position_embedding(positions)
+        # A slice, not a look-up: where the length is known only as the model runs, a sequence
+        # that is too long does not fit, while XLA looks up the last position again and again.
+        positions = self.position_embedding.embeddings[: ops.shape(inputs)[-1]]
+        return self.token_embedding(inputs) + ops.cast(positions, self.compute_dtype)
 
     def _check_length(self, length):
         if length is not None and length > self.maxlen:
@@ -82,6 +85,7 @@ class TokenAndPositionEmbedding(keras.layers.Layer):
         return ops.not_equal(inputs, 0) if self.mask_zero else previous_mask
 
     def compute_output_shape(self, input_shape):
+        self._check_length(input_shape[-1])
         return (*input_shape, self.embed_dim)
 
     def get_config(self):

@@ -2,6 +2,7 @@
 
 import keras
 from keras import ops
+from keras.src.backend.common.masking import get_keras_mask, set_keras_mask
 
 from keras_transformers.utils import check_positive, check_rate
 
@@ -110,11 +111,7 @@ class TransformerBlock(keras.layers.Layer):
         self.dropout = keras.layers.Dropout(rate, name="dropout", **options)
 
     def build(self, input_shape):
-        if input_shape[-1] != self.embed_dim:
-            raise ValueError(
-                f"`inputs` must have embed_dim={self.embed_dim} as its last axis. "
-                f"Received: shape {tuple(input_shape)}"
-            )
+        self._check_width(input_shape)
         self.attention.build(input_shape, input_shape)
         self.attention_norm.build(input_shape)
         self.feed_forward_hidden.build(input_shape)
@@ -123,6 +120,7 @@ class TransformerBlock(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs, attention_mask=None, training=None, return_attention_scores=False):
+        self._check_width(inputs.shape)
         x = self.attention_norm(inputs) if self.norm_first else inputs
         # The attention layer also applies the mask that `x` carries.
         attended, scores = self._attend(x, attention_mask, training, return_attention_scores)
@@ -136,6 +134,7 @@ class TransformerBlock(keras.layers.Layer):
         return (y, scores) if return_attention_scores else y
 
     def _attend(self, x, attention_mask, training, return_attention_scores):
+        mask = get_keras_mask(x)
         result = self.attention(
             x,
             x,
@@ -143,7 +142,16 @@ class TransformerBlock(keras.layers.Layer):
             training=training,
             return_attention_scores=return_attention_scores,
         )
+        # Keras' layer takes the mask off its input, which may go to other layers as well.
+        set_keras_mask(x, mask)
         return result if return_attention_scores else (result, None)
+
+    def _check_width(self, shape):
+        if shape[-1] != self.embed_dim:
+            raise ValueError(
+                f"`inputs` must have embed_dim={self.embed_dim} as its last axis. "
+                f"Received: shape {tuple(shape)}"
+            )
 
     def _per_query(self, attention_mask):
         """Gives a mask over key positions the axis for queries."""
@@ -159,6 +167,7 @@ class TransformerBlock(keras.layers.Layer):
     def compute_output_spec(
         self, inputs, attention_mask=None, training=None, return_attention_scores=False
     ):
+        self._check_width(inputs.shape)
         y = keras.KerasTensor(inputs.shape, dtype=self.compute_dtype)
         if not return_attention_scores:
             return y
