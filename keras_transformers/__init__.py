@@ -3,8 +3,9 @@
 import importlib
 import os
 
-# TensorFlow's start-up notes would stand before the first line of output.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# TensorFlow's start-up notes, on a missing GPU for one, would stand before the first line of
+# output. What goes wrong later it raises.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 # Imported here so that `keras.saving.load_model` knows the classes.
 from keras_transformers import layers, models, text

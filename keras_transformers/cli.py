@@ -27,7 +27,7 @@ FROZEN_EPOCHS = 20
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command; returns the exit code, 2 where something given to it was wrong."""
-    options = _parser().parse_args(arguments)
+    options = _parse(arguments)
     try:
         return options.run(options)
     except (OSError, ValueError) as error:
@@ -36,6 +36,17 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"{PROGRAM}: stopped", file=sys.stderr)
         return 130
+
+
+def _parse(arguments):
+    parser = _parser()
+    options, rest = parser.parse_known_args(arguments)
+    # argparse gives up on TEXT... once an option stands between MODEL and the first of them.
+    if rest and (not hasattr(options, "texts") or any(word.startswith("-") for word in rest)):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if rest:
+        options.texts += rest
+    return options
 
 
 def _one_line(error):

@@ -31,7 +31,7 @@ class WordVectorizer(keras.layers.Layer):
         in the batch, at least 1 and at most `maxlen`.
 
     Raises:
-        ValueError: if a size is not a positive integer.
+        ValueError: if a size is not a positive integer, or `vocab_size` below 3.
 
     Example:
         >>> import tensorflow as tf
@@ -45,8 +45,15 @@ class WordVectorizer(keras.layers.Layer):
     def __init__(self, vocab_size: int, maxlen: int, **kwargs) -> None:
         super().__init__(**kwargs)
         self.vocab_size = check_positive("vocab_size", vocab_size)
+        if vocab_size < 3:
+            raise ValueError(
+                "`vocab_size` must have room for padding, unknown words and a word. "
+                f"Received: vocab_size={vocab_size}"
+            )
         self.maxlen = check_positive("maxlen", maxlen)
-        self.lookup = keras.layers.TextVectorization(max_tokens=vocab_size, name="lookup")
+        self.lookup = keras.layers.TextVectorization(
+            max_tokens=vocab_size, standardize="strip_punctuation", name="lookup"
+        )
         self.supports_jit = False
 
     @property
@@ -59,7 +66,8 @@ class WordVectorizer(keras.layers.Layer):
         import tensorflow as tf
 
         # One text at a time, as a dataset that is not batched would give them, takes minutes.
-        self.lookup.adapt(tf.data.Dataset.from_tensor_slices(list(texts)).batch(BATCH_SIZE))
+        batches = tf.data.Dataset.from_tensor_slices(list(texts)).batch(BATCH_SIZE)
+        self.lookup.adapt(batches.map(_lower))
 
     def encode(self, texts: Sequence[str]) -> list[np.ndarray]:
         """Gives the ids of each text without padding, for `bucketed_batches`."""
@@ -69,7 +77,7 @@ class WordVectorizer(keras.layers.Layer):
         self.built = True
 
     def call(self, texts):
-        ids = self.lookup(texts)[:, : self.maxlen]
+        ids = self.lookup(_lower(texts))[:, : self.maxlen]
         # Even where all texts are empty there must be a position to compute with.
         missing = ops.maximum(1 - ops.shape(ids)[1], 0)
         return ops.pad(ids, ((0, 0), (0, missing)))
@@ -79,3 +87,10 @@ class WordVectorizer(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "vocab_size": self.vocab_size, "maxlen": self.maxlen}
+
+
+def _lower(texts):
+    import tensorflow as tf
+
+    # Keras' own standardisation lowers ASCII letters only.
+    return tf.strings.lower(texts, encoding="utf-8")

@@ -11,6 +11,7 @@ from keras_transformers.text import WordVectorizer
 from keras_transformers.training.begin_run import begin_run
 from keras_transformers.training.fit import fit
 from keras_transformers.training.write_run import write_run
+from keras_transformers.utils import check_positive
 
 # Fewer returns to Python: a step of this small model takes less time than the bookkeeping.
 STEPS_PER_EXECUTION = 8
@@ -92,6 +93,7 @@ def train_from_scratch(
         "jit": jit,
         **sizes,
     }
+    check_positive("epochs", epochs)
     started = time.perf_counter()
     kept = begin_run(directory, arguments, resume)
     keras.utils.set_random_seed(seed)
@@ -106,6 +108,7 @@ def train_from_scratch(
 
     classifier = transformer_classifier(num_classes=len(news.class_names), **sizes)
     compile_classifier(classifier, epochs * len(make_batches(0)), jit=jit)
+    prepared = time.perf_counter() - started
     history = fit(
         classifier,
         make_batches,
@@ -115,7 +118,8 @@ def train_from_scratch(
         verbose=verbose,
     )
     model = TextClassifier(vectorizer, classifier, news.class_names)
-    seconds = time.perf_counter() - started
+    # Of a run that was taken up again, the epochs before count as well.
+    seconds = prepared + sum(epoch["seconds"] for epoch in history)
     return model, write_run(directory, model, news, history, seconds=seconds, arguments=arguments)
 
 

@@ -13,6 +13,7 @@ from keras_transformers.training.cached_features import cached_features
 from keras_transformers.training.feature_batches import feature_batches
 from keras_transformers.training.fit import fit
 from keras_transformers.training.write_run import write_run
+from keras_transformers.utils import check_positive
 
 STEPS_PER_EXECUTION = 64
 
@@ -62,6 +63,7 @@ def train_frozen(
         "learning_rate": learning_rate,
         "seed": seed,
     }
+    check_positive("epochs", epochs)
     started = time.perf_counter()
     kept = begin_run(directory, arguments, resume)
     encoder, head = (model.classifier.get_layer(name) for name in ("features", "head"))
@@ -74,8 +76,9 @@ def train_frozen(
         )
 
     compile_head(head, epochs * len(make_batches(0)), learning_rate)
+    prepared = time.perf_counter() - started
     history = fit(head, make_batches, epochs=epochs, directory=kept, resume=resume, verbose=verbose)
-    seconds = time.perf_counter() - started
+    seconds = prepared + sum(epoch["seconds"] for epoch in history)
     return write_run(directory, model, news, history, seconds=seconds, arguments=arguments)
 
 
