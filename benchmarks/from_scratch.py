@@ -52,7 +52,6 @@ def lesson(clock, data, rows, batch_size):
 
 def ours(clock, data, rows, batch_size, jit=False):
     """What `keras-transformers train from-scratch` does."""
-    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
     from keras_transformers.models import transformer_classifier
     from keras_transformers.training.train_from_scratch import compile_classifier
 
@@ -71,7 +70,6 @@ def ours_xla(clock, **arguments):
 
 def keras_hub(clock, data, rows, batch_size):
     """KerasHub's layers in our pipeline. Its heads have size 16, so it computes less."""
-    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
     import keras
     from keras_hub.layers import TokenAndPositionEmbedding, TransformerEncoder
 

@@ -3,7 +3,6 @@
 import argparse
 import json
 import math
-import os
 import sys
 from pathlib import Path
 
@@ -245,8 +244,6 @@ def _float(text):
 
 
 def _train_from_scratch(options):
-    # The operations of so small a model are faster side by side than each on all cores.
-    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
     _check_writable(options.output)
     from keras_transformers.data import load_news
     from keras_transformers.training import train_from_scratch
