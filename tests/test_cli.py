@@ -5,6 +5,7 @@ import csv
 import importlib
 import io
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -396,7 +397,7 @@ def test_other_numbers_out_of_range(refused, tmp_path, option, value, expected):
 
 def test_vocabulary_of_one_word(refused, news, tmp_path):
     command = [*TRAIN, "--data", news, "--output", tmp_path / "new"]
-    assert "must be greater than 1" in refused(*command, "--vocab-size", "1")
+    assert "must have room for padding" in refused(*command, "--vocab-size", "1")
 
 
 def test_output_that_cannot_be_written(refused, tmp_path):
@@ -473,8 +474,14 @@ def test_real_process_prints_one_line_and_exits_with_2(trained, tmp_path):
     (tmp_path / "test.csv").write_text(ROWS)
     (tmp_path / "train.csv").write_text('"1","two fields"\n')
     command = [sys.executable, "-m", "keras_transformers", "evaluate", trained[0]]
+    # JAX, where something in this process has imported it, has set this variable.
+    environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
     result = subprocess.run(
-        [*command, "--data", tmp_path], capture_output=True, text=True, check=False
+        [*command, "--data", tmp_path],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
     )
     assert result.returncode == 2
     assert result.stdout == ""
