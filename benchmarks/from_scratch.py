@@ -6,6 +6,7 @@ Each contestant trains two epochs on the same rows in a process of its own; they
 TURN steps. The first epoch counts tokenising, tracing and compiling; importing libraries and
 reading the CSV files are counted for none. Accuracy is that on the test texts after one epoch, in
 which ours lets the rate fall to 0: its further epoch is there to be timed, not to learn.
+At that rate Adam's moments decay into denormal numbers, on which XLA computes more slowly.
 PyTorch joins in where it is installed.
 """
 

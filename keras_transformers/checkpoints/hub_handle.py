@@ -55,7 +55,14 @@ def load_saved_model(handle: str, options=None):
 
 
 def find_saved_model(handle: str) -> str:
-    """Returns the directory that holds the handle's SavedModel."""
+    """Returns the directory that holds the handle's SavedModel, downloading it where need be.
+
+    Args:
+        handle: str, as `load_saved_model` takes it.
+
+    Raises:
+        Exception: whatever network, archive or file system raise; `load_saved_model` explains it.
+    """
     if os.path.isdir(handle):
         return handle
     if os.path.isfile(handle) and handle.endswith((".tar", ".tar.gz", ".tgz")):

@@ -33,7 +33,7 @@ def write_run(
         model: the trained classifier.
         news: the texts it was trained on and those to test it on.
         history: what `fit` gave.
-        seconds: float, how long the training took, reading and tokenising included.
+        seconds: float, how long tokenising and training took, in all processes of a resumed run.
         arguments: dict, the training's arguments, for the record.
 
     Returns:
