@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from keras_transformers.data.bucketed_batches import plan_batches
+from keras_transformers.data.bucketed_batches import plan_batches, without_tuning
 
 
 def feature_batches(
@@ -47,4 +47,5 @@ def feature_batches(
         output_signature=tf.RaggedTensorSpec((steps, None), tf.int64),
     )
     dataset = order.unbatch().map(lambda rows: (tf.gather(vectors, rows), tf.gather(answers, rows)))
-    return dataset.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(4)
+    dataset = dataset.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(4)
+    return without_tuning(dataset)
