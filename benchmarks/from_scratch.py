@@ -17,7 +17,9 @@ import platform
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from turns import markdown_table, race
+from turns import race
+
+from keras_transformers.utils import markdown_table
 
 TURN = 16
 

@@ -19,7 +19,9 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from turns import markdown_table, race
+from turns import race
+
+from keras_transformers.utils import markdown_table
 
 SMALL_BERT = {
     "model_type": "bert",

@@ -69,10 +69,3 @@ def _run(function, connection, arguments):
     result = function(clock, **arguments)
     kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     connection.send(("done", result | {"peak_mb": kilobytes / 1024}))
-
-
-def markdown_table(rows: list[dict]) -> str:
-    """Formats rows that share their keys as a Markdown table."""
-    keys = list(rows[0])
-    lines = [keys, ["---"] * len(keys), *([str(row[key]) for key in keys] for row in rows)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -22,6 +22,12 @@ DATA_HELP = (
 )
 MIN_STEPS = 150
 FROZEN_EPOCHS = 20
+FINE_TUNING_EPOCHS = 3
+FROZEN_RATE = 0.01
+FINE_TUNING_RATE = 3e-5
+COMPARED_ROWS = 8000
+SMALL_BERT = "the small BERT of 4 layers and 128 numbers on TensorFlow Hub"
+HUGGING_FACE_BERT = "google-bert/bert-base-uncased"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -63,6 +69,7 @@ def _parser():
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_train(commands)
+    _add_compare(commands)
     _add_evaluate(commands)
     _add_predict(commands)
     return parser
@@ -105,26 +112,121 @@ def _add_train(commands):
     _add_training_options(
         frozen, output="runs/frozen-bert", epochs=FROZEN_EPOCHS, default_epochs=FROZEN_EPOCHS
     )
-    _add_encoder_options(frozen)
-    _add_learning_rate(frozen, 0.01)
+    _add_hub_encoder(frozen)
+    _add_head_options(frozen)
+    _add_learning_rate(frozen, FROZEN_RATE)
     frozen.set_defaults(run=_train_frozen_bert)
 
+    tuned = models.add_parser(
+        "fine-tuned-bert",
+        help="a BERT from TensorFlow Hub, all of it trained",
+        description="Trains a BERT and a softmax layer on it together, with AdamW and warm-up.",
+    )
+    _add_training_options(
+        tuned,
+        output="runs/fine-tuned-bert",
+        epochs=FINE_TUNING_EPOCHS,
+        default_epochs=FINE_TUNING_EPOCHS,
+        batch_size=32,
+    )
+    _add_native_encoder(tuned, default=None, what=SMALL_BERT)
+    _add_head_options(tuned)
+    _add_learning_rate(tuned, FINE_TUNING_RATE)
+    _add_fine_tuning_options(tuned)
+    tuned.set_defaults(run=_train_bert, model="fine-tuned-bert", fine_tune=True)
 
-def _add_encoder_options(parser):
-    add = parser.add_argument
-    add(
+    hugging_face = models.add_parser(
+        "hf-bert",
+        help="a BERT from Hugging Face, frozen or fine-tuned",
+        description="Trains a softmax layer on what a BERT from Hugging Face gives for each text, "
+        "or with --fine-tune both together.",
+    )
+    _add_training_options(
+        hugging_face,
+        output="runs/hf-bert",
+        epochs=f"{FROZEN_EPOCHS}; with --fine-tune {FINE_TUNING_EPOCHS}",
+        batch_size=32,
+    )
+    _add_native_encoder(hugging_face, default=HUGGING_FACE_BERT, what=HUGGING_FACE_BERT)
+    _add_head_options(hugging_face)
+    hugging_face.add_argument("--fine-tune", action="store_true", help="train the BERT as well")
+    hugging_face.add_argument(
+        "--learning-rate",
+        type=_positive_float,
+        metavar="RATE",
+        help="the highest learning rate "
+        f"(default: {FROZEN_RATE}; with --fine-tune {FINE_TUNING_RATE})",
+    )
+    _add_fine_tuning_options(hugging_face.add_argument_group("with --fine-tune"))
+    hugging_face.set_defaults(run=_train_bert, model="hf-bert")
+
+
+def _add_hub_encoder(parser):
+    parser.add_argument(
         "--encoder",
         metavar="BERT",
         help="a TensorFlow Hub handle, a directory with the pair that export_to_hub writes, or a "
-        "Hugging Face directory (default: the small BERT of 4 layers and 128 numbers on "
-        "TensorFlow Hub)",
+        f"Hugging Face directory (default: {SMALL_BERT})",
     )
-    add(
+    parser.add_argument(
         "--preprocessor",
         metavar="HANDLE",
         help="the preprocessing model of a TensorFlow Hub handle (default: BERT's for English, "
         "uncased)",
     )
+
+
+def _add_native_encoder(parser, default, what):
+    parser.add_argument(
+        "--encoder",
+        metavar="BERT",
+        default=default,
+        help="a model's name on Hugging Face, a directory with one, or a TensorFlow Hub encoder, "
+        f"its handle or its directory (default: {what})",
+    )
+
+
+def _add_fine_tuning_options(parser):
+    add = parser.add_argument
+    add(
+        "--warmup",
+        type=_rate,
+        default=0.1,
+        metavar="P",
+        help="the share of the steps in which the rate rises (default: 0.1)",
+    )
+    add(
+        "--weight-decay",
+        type=_not_negative_float,
+        default=0.01,
+        metavar="W",
+        help="the decoupled weight decay (default: 0.01)",
+    )
+    add(
+        "--validation-split",
+        type=_rate,
+        default=0.1,
+        metavar="P",
+        help="the share of the training texts to choose the best epoch by (default: 0.1)",
+    )
+    add(
+        "--head-epochs",
+        type=_natural,
+        default=0,
+        metavar="N",
+        help="passes in which only the softmax layer is trained, on features computed once, "
+        "before the others (default: 0)",
+    )
+    add(
+        "--mixed-precision",
+        choices=("float16", "bfloat16"),
+        help="compute in this type and keep the weights in float32",
+    )
+    add("--jit", action="store_true", help="compile the training step with XLA")
+
+
+def _add_head_options(parser):
+    add = parser.add_argument
     add(
         "--pooling",
         choices=("pooled", "mean"),
@@ -145,7 +247,7 @@ def _add_learning_rate(parser, default):
     )
 
 
-def _add_training_options(parser, output, epochs, default_epochs=None):
+def _add_training_options(parser, output, epochs, default_epochs=None, batch_size=128):
     add = parser.add_argument
     add("--data", default="auto", metavar="DATA", help=DATA_HELP)
     add(
@@ -158,10 +260,15 @@ def _add_training_options(parser, output, epochs, default_epochs=None):
     add(
         "--batch-size",
         type=_positive_int,
-        default=128,
+        default=batch_size,
         metavar="N",
-        help="texts in a batch (default: 128)",
+        help=f"texts in a batch (default: {batch_size})",
     )
+    _add_run_options(parser, output)
+
+
+def _add_run_options(parser, output):
+    add = parser.add_argument
     add(
         "--output",
         type=Path,
@@ -171,6 +278,28 @@ def _add_training_options(parser, output, epochs, default_epochs=None):
     )
     add("--seed", type=_natural, default=0, metavar="N", help="of all that is random (default: 0)")
     add("--resume", action="store_true", help="go on from a stopped run's last finished epoch")
+
+
+def _add_compare(commands):
+    compare = commands.add_parser(
+        "compare",
+        help="train all models on the same texts, and make a table of them",
+        description="Trains a linear classifier on words, the Transformer from scratch, and a BERT "
+        "frozen and fine-tuned, all on the same texts. Leaves comparison.md, comparison.json and "
+        "comparison.png in the output directory, and in it a directory for each model.",
+    )
+    add = compare.add_argument
+    add("--data", default="auto", metavar="DATA", help=DATA_HELP)
+    add(
+        "--rows",
+        type=_positive_int,
+        default=COMPARED_ROWS,
+        metavar="N",
+        help=f"training texts to draw, or all if there are fewer (default: {COMPARED_ROWS})",
+    )
+    _add_hub_encoder(compare)
+    _add_run_options(compare, "runs/compare")
+    compare.set_defaults(run=_compare)
 
 
 def _add_evaluate(commands):
@@ -236,6 +365,13 @@ def _positive_float(text):
     return value
 
 
+def _not_negative_float(text):
+    value = _float(text)
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number of at least 0, found {text!r}")
+    return value
+
+
 def _float(text):
     try:
         return float(text)
@@ -289,10 +425,60 @@ def _train_frozen_bert(options):
     return _print_run(model, news, metrics, options.output)
 
 
-def _hub_model(options, news, trainable=False):
+def _train_bert(options):
+    _check_writable(options.output)
+    import keras
+
+    from keras_transformers.checkpoints.lesson_bert import ENCODER
+    from keras_transformers.data import load_news
+    from keras_transformers.models import bert_classifier
+    from keras_transformers.training import fine_tune, train_frozen
+
+    news = load_news(options.data)
+    keras.utils.set_random_seed(options.seed)
+    if options.mixed_precision:
+        keras.config.set_dtype_policy(f"mixed_{options.mixed_precision}")
+    parts = {"encoder": options.encoder or ENCODER}
+    parts |= {"pooling": options.pooling, "rate": options.rate}
+    model = bert_classifier(
+        num_classes=len(news.class_names), freeze=not options.fine_tune, **parts
+    )
+    model.class_names = news.class_names
+    arguments = {"model": options.model, **parts, "mixed_precision": options.mixed_precision}
+    shared = {name: getattr(options, name) for name in ("batch_size", "seed", "resume")}
+    shared["verbose"] = _verbose()
+    if options.fine_tune:
+        metrics = fine_tune(
+            model,
+            news,
+            options.output,
+            arguments=arguments,
+            epochs=options.epochs or FINE_TUNING_EPOCHS,
+            learning_rate=options.learning_rate or FINE_TUNING_RATE,
+            warmup=options.warmup,
+            weight_decay=options.weight_decay,
+            validation_split=options.validation_split,
+            head_epochs=options.head_epochs,
+            jit=options.jit,
+            **shared,
+        )
+    else:
+        metrics = train_frozen(
+            model,
+            news,
+            options.output,
+            arguments=arguments,
+            epochs=options.epochs or FROZEN_EPOCHS,
+            learning_rate=options.learning_rate or FROZEN_RATE,
+            **shared,
+        )
+    return _print_run(model, news, metrics, options.output)
+
+
+def _hub_model(options, news):
     from keras_transformers.checkpoints import bert_pair
     from keras_transformers.checkpoints.lesson_bert import ENCODER, PREPROCESSOR
-    from keras_transformers.models import TextClassifier, hub_classifier
+    from keras_transformers.models import hub_classifier
 
     preprocessor, encoder = bert_pair(
         options.encoder or ENCODER,
@@ -301,8 +487,29 @@ def _hub_model(options, news, trainable=False):
     )
     parts = {"preprocessor": preprocessor, "encoder": encoder}
     parts |= {"pooling": options.pooling, "rate": options.rate}
-    model = hub_classifier(num_classes=len(news.class_names), trainable=trainable, **parts)
-    return TextClassifier(model.tokenizer, model.classifier, news.class_names), parts
+    model = hub_classifier(num_classes=len(news.class_names), **parts)
+    model.class_names = news.class_names
+    return model, parts
+
+
+def _compare(options):
+    _check_writable(options.output)
+    from keras_transformers.data import draw_news, load_news
+    from keras_transformers.training import compare
+
+    news = draw_news(load_news(options.data), options.rows, options.seed)
+    compare(
+        news,
+        options.output,
+        encoder=options.encoder,
+        preprocessor=options.preprocessor,
+        seed=options.seed,
+        resume=options.resume,
+        verbose=_verbose(),
+    )
+    print(f"\n{(options.output / 'comparison.md').read_text()}")
+    print(f"All results are in {options.output}")
+    return 0
 
 
 def _verbose():

@@ -136,3 +136,29 @@ def feature_scatter(features: np.ndarray, labels: np.ndarray, class_names: Seque
     axes.set(xlabel="first principal component", ylabel="second principal component")
     axes.legend()
     return figure
+
+
+def comparison(rows: list[dict]) -> Figure:
+    """Draws the test accuracy of several models with their intervals.
+
+    Args:
+        rows: what `keras_transformers.training.compare` gives. A model's `lesson_accuracy`, where
+            it is not None, is marked as well.
+
+    Returns:
+        A figure with one axes.
+    """
+    figure = Figure(figsize=(7, 0.5 * len(rows) + 1.2), layout="constrained")
+    axes = figure.subplots()
+    for place, row in enumerate(rows):
+        axes.plot(row["accuracy_interval"], [place, place], color="tab:blue", linewidth=3)
+        axes.plot(row["accuracy"], place, "o", color="tab:blue", label="here, with 95 % interval")
+        if row["lesson_accuracy"] is not None:
+            axes.plot(row["lesson_accuracy"], place, "D", color="tab:orange", label="the lesson")
+    axes.set_yticks(range(len(rows)), [row["model"] for row in rows])
+    axes.invert_yaxis()
+    axes.set_xlabel("test accuracy")
+    axes.grid(axis="x", alpha=0.3)
+    handles = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
+    axes.legend(handles.values(), handles.keys())
+    return figure

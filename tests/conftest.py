@@ -1,3 +1,4 @@
+import csv
 import os
 import subprocess
 import sys
@@ -42,6 +43,24 @@ def predict_in_fresh_process(tmp_path):
         return [array for _, array in sorted(np.load(paths[2]).items())]
 
     return predict
+
+
+@pytest.fixture(scope="session")
+def news_directory(tmp_path_factory):
+    """A directory with some of the sample's rows, in AG News' layout."""
+    from keras_transformers.data import load_news
+
+    sample = load_news("sample")
+    directory = tmp_path_factory.mktemp("news")
+    for name, texts, labels in (
+        ("train.csv", sample.train_texts[:200], sample.train_labels),
+        ("test.csv", sample.test_texts[:40], sample.test_labels),
+    ):
+        with open(directory / name, "w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows(
+                (label + 1, "", text) for text, label in zip(texts, labels, strict=False)
+            )
+    return directory
 
 
 @pytest.fixture(scope="session")

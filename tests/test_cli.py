@@ -1,7 +1,6 @@
 """The command line: what it prints, and one line for whatever is wrong."""
 
 import contextlib
-import csv
 import importlib
 import io
 import json
@@ -16,7 +15,6 @@ import numpy as np
 import pytest
 
 from keras_transformers import cli
-from keras_transformers.data import load_news
 from keras_transformers.models import transformer_classifier
 
 ROWS = '"1","Vote","Polls closed."\n"2","Cup","Side won."\n'
@@ -26,23 +24,7 @@ TEXTS = ["Shares fell sharply", "", 'Kirkens 🌧️ klokker "ringer"', "word " 
 
 
 @pytest.fixture(scope="module")
-def news(tmp_path_factory):
-    """A directory with some of the sample's rows."""
-    sample = load_news("sample")
-    directory = tmp_path_factory.mktemp("news")
-    for name, texts, labels in (
-        ("train.csv", sample.train_texts[:200], sample.train_labels),
-        ("test.csv", sample.test_texts[:40], sample.test_labels),
-    ):
-        with open(directory / name, "w", encoding="utf-8", newline="") as file:
-            csv.writer(file).writerows(
-                (label + 1, "", text) for text, label in zip(texts, labels, strict=False)
-            )
-    return directory
-
-
-@pytest.fixture(scope="module")
-def trained(news, tmp_path_factory):
+def trained(news_directory, tmp_path_factory):
     """A training's directory, and what it printed."""
     output = tmp_path_factory.mktemp("runs") / "deep" / "run"
     printed = io.StringIO()
@@ -50,7 +32,7 @@ def trained(news, tmp_path_factory):
     with contextlib.redirect_stdout(printed), pytest.MonkeyPatch.context() as patch:
         # Tracing the usual number takes longer than this training.
         patch.setattr(module, "STEPS_PER_EXECUTION", 2)
-        assert cli.main([*TRAIN, "--data", str(news), "--output", str(output)]) == 0
+        assert cli.main([*TRAIN, "--data", str(news_directory), "--output", str(output)]) == 0
     return output, printed.getvalue()
 
 
@@ -89,11 +71,11 @@ def refused(run):
 # --- train -----------------------------------------------------------------------------------
 
 
-def test_train_prints_progress_test_and_examples(trained, news):
+def test_train_prints_progress_test_and_examples(trained, news_directory):
     output, printed = trained
     metrics = json.loads((output / "metrics.json").read_text())
     lines = printed.splitlines()
-    assert lines[0] == f"Data: {news}: 200 training and 40 test texts in 4 classes"
+    assert lines[0] == f"Data: {news_directory}: 200 training and 40 test texts in 4 classes"
     assert any(line.startswith("4/4 ") and "accuracy: " in line for line in lines)
     assert f"Test accuracy {metrics['test']['accuracy']:.4f}" in printed
     for name, scores in metrics["test"]["classes"].items():
@@ -180,8 +162,8 @@ def test_train_passes_every_option_on(run, calls, tmp_path):
     assert options["jit"] is options["resume"] is True
 
 
-def test_resume_with_other_arguments(trained, news, refused):
-    command = [*TRAIN, "--data", news, "--output", trained[0], "--resume"]
+def test_resume_with_other_arguments(trained, news_directory, refused):
+    command = [*TRAIN, "--data", news_directory, "--output", trained[0], "--resume"]
     assert "seed was 0 and is 1" in refused(*command, "--seed", "1")
 
 
@@ -189,9 +171,9 @@ def test_resume_with_other_arguments(trained, news, refused):
 
 
 @pytest.mark.parametrize("name", ["", "model.keras"])
-def test_evaluate_prints_what_the_training_measured(trained, news, run, name):
+def test_evaluate_prints_what_the_training_measured(trained, news_directory, run, name):
     output, printed = trained
-    code, out, err = run("evaluate", output / name, "--data", news)
+    code, out, err = run("evaluate", output / name, "--data", news_directory)
     assert code == 0
     assert err == ""
     assert out.splitlines()[0].startswith("Data: ")
@@ -395,8 +377,8 @@ def test_other_numbers_out_of_range(refused, tmp_path, option, value, expected):
     assert f"argument {option}: expected {expected}, found {value!r}" in line
 
 
-def test_vocabulary_of_one_word(refused, news, tmp_path):
-    command = [*TRAIN, "--data", news, "--output", tmp_path / "new"]
+def test_vocabulary_of_one_word(refused, news_directory, tmp_path):
+    command = [*TRAIN, "--data", news_directory, "--output", tmp_path / "new"]
     assert "must have room for padding" in refused(*command, "--vocab-size", "1")
 
 
@@ -493,20 +475,29 @@ def test_real_process_prints_one_line_and_exits_with_2(trained, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def frozen(news, tiny_pair, tmp_path_factory):
+def frozen(news_directory, tiny_pair, tmp_path_factory):
     """The directory of a training on a frozen BERT."""
     output = tmp_path_factory.mktemp("frozen") / "run"
-    command = ["train", "frozen-bert", "--data", news, "--encoder", tiny_pair, "--epochs", 2]
+    command = [
+        "train",
+        "frozen-bert",
+        "--data",
+        news_directory,
+        "--encoder",
+        tiny_pair,
+        "--epochs",
+        2,
+    ]
     with contextlib.redirect_stdout(io.StringIO()):
         assert cli.main([*map(str, command), "--output", str(output)]) == 0
     return output
 
 
-def test_frozen_bert_leaves_a_model_that_evaluates_and_predicts(frozen, news, run):
+def test_frozen_bert_leaves_a_model_that_evaluates_and_predicts(frozen, news_directory, run):
     metrics = json.loads((frozen / "metrics.json").read_text())
     assert metrics["arguments"]["model"] == "frozen-bert"
     assert metrics["trainable_weights"] == 8 * 4 + 4
-    code, out, _ = run("evaluate", "--trust", frozen, "--data", news)
+    code, out, _ = run("evaluate", "--trust", frozen, "--data", news_directory)
     assert code == 0
     assert f"Test accuracy {metrics['test']['accuracy']:.4f}" in out
     code, out, _ = run("predict", "--trust", frozen, "--json", "a b rains")
@@ -518,10 +509,14 @@ def test_a_model_with_a_saved_model_in_it_has_to_be_trusted(frozen, refused):
     assert "pass --trust" in refused("predict", frozen, "text")
 
 
-def test_default_encoder_offline_says_what_to_pass_instead(news, tmp_path, refused, monkeypatch):
+def test_default_encoder_offline_says_what_to_pass_instead(
+    news_directory, tmp_path, refused, monkeypatch
+):
     monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setattr(socket, "getaddrinfo", _no_network)
-    message = refused("train", "frozen-bert", "--data", news, "--output", tmp_path / "run")
+    message = refused(
+        "train", "frozen-bert", "--data", news_directory, "--output", tmp_path / "run"
+    )
     assert "tfhub.dev" in message
     assert "local copy" in message
 
@@ -530,8 +525,15 @@ def _no_network(*_, **__):
     raise socket.gaierror("Name or service not known")
 
 
-def test_handle_without_preprocessor_is_refused(news, tmp_path, refused):
-    arguments = ["--data", news, "--output", tmp_path / "run", "--encoder", "https://x.invalid/1"]
+def test_handle_without_preprocessor_is_refused(news_directory, tmp_path, refused):
+    arguments = [
+        "--data",
+        news_directory,
+        "--output",
+        tmp_path / "run",
+        "--encoder",
+        "https://x.invalid/1",
+    ]
     assert "`preprocessor` must name" in refused("train", "frozen-bert", *arguments)
 
 

@@ -168,7 +168,8 @@ def find_directory(name_or_directory: str | os.PathLike) -> Path:
     Args:
         name_or_directory: a directory, a model's name on the Hugging Face Hub
             (`"google/bert_uncased_L-4_H-128_A-2"`), or a TensorFlow Hub handle: the address of a
-            SavedModel or a local archive of one. Downloads are kept in the caches of
+            SavedModel or a local archive of one. Of a pair that `export_to_hub` wrote, it is the
+            encoder's. Downloads are kept in the caches of
             `huggingface_hub` and `tensorflow_hub`.
 
     Returns:
@@ -185,7 +186,8 @@ def find_directory(name_or_directory: str | os.PathLike) -> Path:
     """
     name = os.fspath(name_or_directory)
     if os.path.isdir(name):
-        return Path(name)
+        encoder = Path(name) / "encoder"
+        return encoder if (encoder / "saved_model.pb").is_file() else Path(name)
     try:
         if "://" in name or os.path.isfile(name):
             return Path(hub_handle.find_saved_model(name))

@@ -2,13 +2,13 @@
 
 import contextlib
 import csv
+import dataclasses
 import io
 import os
 import sys
 import threading
 import urllib.error
 import urllib.request
-from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
@@ -23,7 +23,7 @@ MD5 = {
 PROBE_SECONDS = 5
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class News:
     """Labelled news texts, split into a training and a test part.
 
@@ -48,6 +48,31 @@ class News:
             f"{self.source}: {len(self.train_texts):,} training and "
             f"{len(self.test_texts):,} test texts in {len(self.class_names)} classes"
         )
+
+
+def draw_news(news: News, rows: int, seed: int) -> News:
+    """Draws some of the training texts, each at most once, and prints which; all test texts stay.
+
+    Args:
+        news: the texts to draw from.
+        rows: int, how many training texts; where there are not more of them, all stay.
+        seed: int, of the draw.
+
+    Returns:
+        A `News` whose `source` says how many it was drawn from.
+    """
+    total = len(news.train_texts)
+    if rows >= total:
+        return news
+    drawn = np.sort(np.random.default_rng(seed).choice(total, rows, replace=False))
+    news = dataclasses.replace(
+        news,
+        train_texts=[news.train_texts[row] for row in drawn],
+        train_labels=news.train_labels[drawn],
+        source=f"{news.source}, {rows:,} of {total:,} training texts drawn with seed {seed}",
+    )
+    print(news)
+    return news
 
 
 def load_news(source: str | os.PathLike = "auto") -> News:

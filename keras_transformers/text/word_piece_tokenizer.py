@@ -3,10 +3,15 @@
 import json
 import re
 from collections import Counter
+from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path
+from os import PathLike
 
 import keras
+import numpy as np
+
+from keras_transformers.checkpoints.bert_weights import find_directory
+from keras_transformers.text.encode_texts import encode_texts
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 MAX_CHARS_PER_WORD = 100
@@ -127,17 +132,19 @@ class WordPieceTokenizer(keras.layers.Layer):
         self._allow_non_tensor_positional_args = True
 
     @classmethod
-    def from_pretrained(cls, directory: str | Path, **kwargs) -> "WordPieceTokenizer":
-        r"""Opens the tokeniser of a BERT checkpoint in Hugging Face's layout.
+    def from_pretrained(cls, name_or_directory: str | PathLike, **kwargs) -> "WordPieceTokenizer":
+        r"""Opens the tokeniser of a BERT that Hugging Face, or TensorFlow Hub, published.
 
         Args:
-            directory: holds `tokenizer.json` or `vocab.txt`; the first is read if both are there.
-                `do_lower_case` and `strip_accents` come from `tokenizer_config.json` where it has
-                them, then from `tokenizer.json`, and are else the constructor's defaults.
+            name_or_directory: what `BertEncoder.from_pretrained` takes. A directory in Hugging
+                Face's layout has to hold `tokenizer.json` or `vocab.txt`; the first is read if
+                both are there. `do_lower_case` and `strip_accents` come from
+                `tokenizer_config.json` where it has them, then from `tokenizer.json`, and are else
+                the constructor's defaults.
             **kwargs: arguments of the constructor, which go before those of the files.
 
         Raises:
-            FileNotFoundError: if neither file is there.
+            FileNotFoundError: if there is no such checkpoint, or no vocabulary in it.
             ValueError: if a file is malformed, or asks for something else than BERT's word pieces.
 
         Example:
@@ -148,14 +155,17 @@ class WordPieceTokenizer(keras.layers.Layer):
             >>> WordPieceTokenizer.from_pretrained(checkpoint).tokens("Cats")
             ['[CLS]', 'cat', '##s', '[SEP]']
         """
-        directory = Path(directory)
+        directory = find_directory(name_or_directory)
         if (directory / "tokenizer.json").is_file():
             settings = _read_tokenizer_json(directory / "tokenizer.json")
         elif (directory / "vocab.txt").is_file():
             settings = {"vocabulary": _read_vocab_txt(directory / "vocab.txt")}
+        elif (directory / "assets" / "vocab.txt").is_file():
+            settings = _read_saved_model(directory)
         else:
             raise FileNotFoundError(
-                f"`directory` must hold tokenizer.json or vocab.txt. Received: {directory}"
+                "`name_or_directory` must have tokenizer.json or vocab.txt, or be a BERT of "
+                f"TensorFlow Hub. Received: {directory}"
             )
         if (directory / "tokenizer_config.json").is_file():
             settings |= _read_tokenizer_config(directory / "tokenizer_config.json")
@@ -194,6 +204,10 @@ class WordPieceTokenizer(keras.layers.Layer):
         too_long = tf.strings.length(words.flat_values, unit="UTF8_CHAR") > MAX_CHARS_PER_WORD
         known = tf.where(too_long, _PLACEHOLDERS["[UNK]"], words.flat_values)
         return self._word_pieces.tokenize(words.with_flat_values(known)).merge_dims(1, 2)
+
+    def encode(self, texts: Sequence[str]) -> list[np.ndarray]:
+        """Gives the ids of each text without padding, for `bucketed_batches`."""
+        return encode_texts(texts, lambda batch: self(batch)["input_word_ids"])
 
     def tokens(self, text: str | tuple[str, str]) -> list[str]:
         """Returns the pieces that BERT sees of one text or pair, `[CLS]` and `[SEP]` included."""
@@ -329,6 +343,17 @@ def _check_vocabulary(vocabulary):
 def _read_vocab_txt(path):
     # Not splitlines(): some vocabularies have pieces that it would take for line ends.
     return _read_text(path).removesuffix("\n").split("\n")
+
+
+def _read_saved_model(directory):
+    import tensorflow as tf
+
+    variables = tf.train.load_checkpoint(str(directory / "variables" / "variables"))
+    lower_case = "do_lower_case/.ATTRIBUTES/VARIABLE_VALUE"
+    settings = {"vocabulary": _read_vocab_txt(directory / "assets" / "vocab.txt")}
+    if variables.has_tensor(lower_case):
+        settings["lower_case"] = bool(variables.get_tensor(lower_case))
+    return settings
 
 
 def _read_tokenizer_config(path):

@@ -1,9 +1,11 @@
 """Training and evaluation."""
 
 from keras_transformers.training.cached_features import cached_features
+from keras_transformers.training.compare import compare
 from keras_transformers.training.create_optimizer import create_optimizer
 from keras_transformers.training.evaluate import evaluate
 from keras_transformers.training.feature_batches import feature_batches
+from keras_transformers.training.fine_tune import fine_tune
 from keras_transformers.training.fit import fit
 from keras_transformers.training.train_from_scratch import train_from_scratch
 from keras_transformers.training.train_frozen import train_frozen
@@ -13,9 +15,11 @@ from keras_transformers.training.warmup_polynomial_decay import WarmupPolynomial
 __all__ = [
     "WarmupPolynomialDecay",
     "cached_features",
+    "compare",
     "create_optimizer",
     "evaluate",
     "feature_batches",
+    "fine_tune",
     "fit",
     "train_from_scratch",
     "train_frozen",

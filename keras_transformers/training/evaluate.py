@@ -6,6 +6,8 @@ import numpy as np
 
 from keras_transformers.models import TextClassifier
 
+RESAMPLES = 1000
+
 
 def evaluate(
     model: TextClassifier, texts: Sequence[str], labels: np.ndarray
@@ -18,15 +20,12 @@ def evaluate(
         labels: integers of shape `(len(texts),)`, each text's class.
 
     Returns:
-        A dict with `rows`, `accuracy`, `loss` (mean cross-entropy in nats), `macro_f1`, and in
-        `classes` each class's `precision`, `recall`, `f1-score` and `support`; and the class
-        probabilities, float32 of shape `(len(texts), num_classes)`.
+        What `score` gives; and the class probabilities, float32 of shape
+        `(len(texts), num_classes)`.
 
     Raises:
         ValueError: if there is a label that the model has no class for.
     """
-    from sklearn.metrics import classification_report
-
     classes = range(len(model.class_names))
     if unknown := set(np.unique(labels).tolist()) - set(classes):
         raise ValueError(
@@ -34,20 +33,56 @@ def evaluate(
             f"{', '.join(model.class_names)}. Received: {sorted(unknown)}"
         )
     probabilities = model.predict_texts(texts)
+    return score(probabilities, labels, model.class_names), probabilities
+
+
+def score(probabilities: np.ndarray, labels: np.ndarray, class_names: Sequence[str]) -> dict:
+    """Compares class probabilities with the labels.
+
+    Args:
+        probabilities: floats of shape `(rows, num_classes)`.
+        labels: integers of shape `(rows,)`, from 0 to `num_classes - 1`.
+        class_names: the name of each class.
+
+    Returns:
+        A dict with `rows`, `accuracy`, `loss` (mean cross-entropy in nats), `macro_f1`, the 95 %
+        intervals `accuracy_interval` and `macro_f1_interval`, each a list of two floats (bootstrap
+        over the rows; Efron, 1979), and in `classes` each class's `precision`, `recall`,
+        `f1-score` and `support`.
+    """
+    from sklearn.metrics import classification_report, confusion_matrix
+
+    classes = range(len(class_names))
+    predicted = probabilities.argmax(axis=-1)
     report = classification_report(
         labels,
-        probabilities.argmax(axis=-1),
+        predicted,
         labels=classes,
-        target_names=model.class_names,
+        target_names=class_names,
         output_dict=True,
         zero_division=0,
     )
     likelihoods = np.take_along_axis(probabilities, labels[:, None], axis=-1)
-    metrics = {
-        "rows": len(texts),
-        "accuracy": float(np.mean(probabilities.argmax(axis=-1) == labels)),
+    confusion = confusion_matrix(labels, predicted, labels=classes)
+    return {
+        "rows": len(labels),
+        "accuracy": float(np.mean(predicted == labels)),
         "loss": float(-np.mean(np.log(np.maximum(likelihoods, 1e-7)))),
         "macro_f1": report["macro avg"]["f1-score"],
-        "classes": {name: report[name] for name in model.class_names},
+        **_intervals(confusion),
+        "classes": {name: report[name] for name in class_names},
     }
-    return metrics, probabilities
+
+
+def _intervals(confusion):
+    """Draws the rows anew, with replacement: all that counts is which cell each falls into."""
+    rows = confusion.sum()
+    draws = np.random.default_rng(0).multinomial(rows, confusion.ravel() / rows, size=RESAMPLES)
+    draws = draws.reshape(-1, *confusion.shape)
+    hits = np.diagonal(draws, axis1=1, axis2=2)
+    answers_and_labels = draws.sum(axis=1) + draws.sum(axis=2)
+    f1 = 2 * hits / np.maximum(answers_and_labels, 1)
+    return {
+        f"{name}_interval": np.quantile(values, [0.025, 0.975]).tolist()
+        for name, values in (("accuracy", hits.sum(axis=1) / rows), ("macro_f1", f1.mean(axis=1)))
+    }

@@ -11,6 +11,7 @@ import keras
 from keras_transformers.utils import replacing
 
 STATE_FILE = "state.weights.h5"
+BEST_FILE = "best.weights.h5"
 HISTORY_FILE = "history.json"
 
 
@@ -20,12 +21,15 @@ def fit(
     *,
     epochs: int,
     directory: str | os.PathLike,
+    validation=None,
     resume: bool = False,
     verbose: int | str = "auto",
 ) -> list[dict]:
     """Trains a model, and keeps its weights and its optimizer on disk after every epoch.
 
     A run that was stopped and taken up again ends with the weights of one that went through.
+    With `validation` these are the weights of the epoch of highest accuracy on it, the first of
+    equals.
 
     Args:
         model: a compiled model, trained in place. When a run is taken up again, one built and
@@ -34,12 +38,15 @@ def fit(
             number (the first is 0) and those after it.
         epochs: int, the number of epochs, those of earlier runs included.
         directory: where weights and history are kept.
+        validation: optional `tf.data.Dataset`, evaluated after every epoch; the model must be
+            compiled with the metric `accuracy`.
         resume: bool, whether to go on from the last finished epoch kept in `directory`.
         verbose: as for `keras.Model.fit`.
 
     Returns:
-        For each epoch a dict of its metrics, its `seconds`, and in `steps` the metrics' running
-        means over the epoch.
+        For each epoch a dict of its metrics, its `seconds`, those of the validation included,
+        the `step_ms` in the mean of a training step, and in `steps` the metrics' running means
+        over the epoch.
     """
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
@@ -52,11 +59,19 @@ def fit(
             make_batches(done),
             initial_epoch=done,
             epochs=epochs,
+            validation_data=validation,
             callbacks=[keep],
             shuffle=False,  # the batches come shuffled
             verbose=verbose,
         )
+    if validation is not None:
+        model.load_weights(directory / BEST_FILE)
     return keep.history
+
+
+def best_epoch(history: list[dict]) -> int:
+    """Gives the number, from 0, of the epoch of highest validation accuracy."""
+    return max(range(len(history)), key=lambda epoch: history[epoch]["val_accuracy"])
 
 
 class _KeepEveryEpoch(keras.callbacks.Callback):
@@ -81,15 +96,22 @@ class _KeepEveryEpoch(keras.callbacks.Callback):
         self.steps = []
 
     def on_train_batch_end(self, batch, logs=None):
+        self.trained = time.perf_counter()
         self.steps.append({"step": batch + 1} | {key: float(logs[key]) for key in logs})
 
     def on_epoch_end(self, epoch, logs=None):
-        seconds = time.perf_counter() - self.started
+        times = {
+            "seconds": time.perf_counter() - self.started,
+            "step_ms": 1000 * (self.trained - self.started) / self.steps[-1]["step"],
+        }
         metrics = {key: float(logs[key]) for key in logs}
-        self.history.append(metrics | {"seconds": seconds, "steps": self.steps})
+        self.history.append(metrics | times | {"steps": self.steps})
         self.seeds.append([seed.numpy().tolist() for seed in _seeds(self.model)])
         with replacing(self.directory / HISTORY_FILE) as path:
             path.write_text(json.dumps({"epochs": self.history, "seeds": self.seeds}))
+        if "val_accuracy" in metrics and best_epoch(self.history) == epoch:
+            with replacing(self.directory / BEST_FILE) as path:
+                self.model.save_weights(path)
         with replacing(self.directory / STATE_FILE) as path:
             self.model.save_weights(path)
 

@@ -118,9 +118,7 @@ def train_from_scratch(
         verbose=verbose,
     )
     model = TextClassifier(vectorizer, classifier, news.class_names)
-    # Of a run that was taken up again, the epochs before count as well.
-    seconds = prepared + sum(epoch["seconds"] for epoch in history)
-    return model, write_run(directory, model, news, history, seconds=seconds, arguments=arguments)
+    return model, write_run(directory, model, news, history, prepared=prepared, arguments=arguments)
 
 
 def compile_classifier(model: keras.Model, num_train_steps: int, *, jit: bool = False) -> None:

@@ -2,9 +2,11 @@
 
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from keras_transformers.data import News
 from keras_transformers.models import TextClassifier
@@ -66,20 +68,54 @@ def train_frozen(
     check_positive("epochs", epochs)
     started = time.perf_counter()
     kept = begin_run(directory, arguments, resume)
-    encoder, head = (model.classifier.get_layer(name) for name in ("features", "head"))
-    sequences = model.tokenizer.encode(news.train_texts)
-    features = cached_features(encoder, sequences, Path(directory) / "features")
+    features = head_features(model, model.tokenizer.encode(news.train_texts), directory)
+    prepared = time.perf_counter() - started
+    history = train_head(
+        model,
+        features,
+        news.train_labels,
+        kept,
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        seed=seed,
+        resume=resume,
+        verbose=verbose,
+    )
+    return write_run(directory, model, news, history, prepared=prepared, arguments=arguments)
+
+
+def head_features(
+    model: TextClassifier, sequences: Sequence[np.ndarray], directory: str | os.PathLike
+) -> np.ndarray:
+    """Gives what the classifier's head sees of token sequences, kept in `directory/features`."""
+    encoder = model.classifier.get_layer("features")
+    return cached_features(encoder, sequences, Path(directory) / "features")
+
+
+def train_head(
+    model: TextClassifier,
+    features: np.ndarray,
+    labels: np.ndarray,
+    kept: str | os.PathLike,
+    *,
+    epochs: int,
+    batch_size: int,
+    learning_rate: float,
+    seed: int,
+    resume: bool,
+    verbose: int | str,
+) -> list[dict]:
+    """Trains the classifier's head alone, on `head_features`; returns what `fit` returns."""
+    head = model.classifier.get_layer("head")
 
     def make_batches(first_epoch):
         return feature_batches(
-            features, news.train_labels, batch_size=batch_size, seed=seed, first_epoch=first_epoch
+            features, labels, batch_size=batch_size, seed=seed, first_epoch=first_epoch
         )
 
     compile_head(head, epochs * len(make_batches(0)), learning_rate)
-    prepared = time.perf_counter() - started
-    history = fit(head, make_batches, epochs=epochs, directory=kept, resume=resume, verbose=verbose)
-    seconds = prepared + sum(epoch["seconds"] for epoch in history)
-    return write_run(directory, model, news, history, seconds=seconds, arguments=arguments)
+    return fit(head, make_batches, epochs=epochs, directory=kept, resume=resume, verbose=verbose)
 
 
 def compile_head(head: keras.Model, num_train_steps: int, learning_rate: float) -> None:

@@ -20,7 +20,7 @@ def write_run(
     news: News,
     history: list[dict],
     *,
-    seconds: float,
+    prepared: float,
     arguments: dict,
 ) -> dict:
     """Evaluates a trained model on the test texts and writes all there is to know about it.
@@ -33,7 +33,7 @@ def write_run(
         model: the trained classifier.
         news: the texts it was trained on and those to test it on.
         history: what `fit` gave.
-        seconds: float, how long tokenising and training took, in all processes of a resumed run.
+        prepared: float, the seconds that went before the first epoch.
         arguments: dict, the training's arguments, for the record.
 
     Returns:
@@ -51,7 +51,8 @@ def write_run(
         "arguments": arguments,
         "weights": model.count_params(),
         "trainable_weights": int(sum(np.prod(w.shape) for w in model.trainable_weights)),
-        "seconds": seconds,
+        # Of a run that was taken up again, the epochs before count as well.
+        "seconds": prepared + sum(epoch["seconds"] for epoch in history),
         "epochs": [{k: v for k, v in epoch.items() if k != "steps"} for epoch in history],
         "test": test,
         "versions": {

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from keras_transformers.data import bucketed_batches
 from keras_transformers.training import fit
+from keras_transformers.training.fit import best_epoch
 
 ROWS, STEPS = 22, 6
 
@@ -74,8 +75,8 @@ def test_history_has_every_epoch_and_step(uninterrupted):
     _, history = uninterrupted
     assert len(history) == 3
     for epoch in history:
-        assert set(epoch) == {"loss", "accuracy", "seconds", "steps"}
-        assert epoch["seconds"] > 0
+        assert set(epoch) == {"loss", "accuracy", "seconds", "step_ms", "steps"}
+        assert 0 < STEPS * epoch["step_ms"] / 1000 < epoch["seconds"]
         assert [step["step"] for step in epoch["steps"]] == list(range(1, STEPS + 1))
         # The last running mean is the epoch's.
         assert epoch["steps"][-1]["loss"] == pytest.approx(epoch["loss"])
@@ -159,3 +160,41 @@ def test_without_resume_training_begins_anew(tmp_path):
     assert second[0]["loss"] == pytest.approx(first[0]["loss"], abs=1e-6)
     _, kept = train(tmp_path, epochs=1, resume=True)
     assert kept == second
+
+
+# --- with validation -------------------------------------------------------------------------
+
+
+def validation():
+    """Texts of random labels: the accuracy on them rises and falls by chance."""
+    rng = np.random.default_rng(5)
+    return bucketed_batches(rng.integers(1, 30, (60, 5)), rng.integers(0, 3, 60), batch_size=20)
+
+
+@pytest.fixture(scope="module")
+def validated(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("validated")
+    return train(directory, epochs=6, batches=make_batches, validation=validation())
+
+
+def test_the_best_epoch_stays(validated):
+    model, history = validated
+    accuracies = [epoch["val_accuracy"] for epoch in history]
+    assert max(accuracies) > accuracies[-1]  # else this would show nothing
+    reached = model.evaluate(validation(), verbose=0, return_dict=True)["accuracy"]
+    assert reached == pytest.approx(max(accuracies))
+
+
+def test_the_first_of_the_best_epochs_stays():
+    accuracies = [0.5, 0.7, 0.6, 0.7]
+    assert best_epoch([{"val_accuracy": accuracy} for accuracy in accuracies]) == 1
+
+
+@pytest.mark.parametrize("stopped", range(1, 6))
+def test_resumed_with_validation_keeps_the_best_epoch(tmp_path, validated, stopped):
+    train(tmp_path, epochs=stopped, validation=validation())
+    model, history = train(tmp_path, epochs=6, resume=True, validation=validation())
+    for got, expected in zip(history, validated[1], strict=True):
+        assert got["val_accuracy"] == pytest.approx(expected["val_accuracy"])
+    for weight, expected in zip(model.get_weights(), validated[0].get_weights(), strict=True):
+        np.testing.assert_allclose(weight, expected, atol=1e-6)

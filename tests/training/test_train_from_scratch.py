@@ -1,6 +1,5 @@
 """A whole training: what it leaves behind, killed and taken up again, and what it learns."""
 
-import csv
 import importlib
 import json
 import signal
@@ -42,19 +41,8 @@ def few_steps_per_execution():
 
 
 @pytest.fixture(scope="module")
-def news(tmp_path_factory):
-    """Some of the sample's rows, as a directory."""
-    sample = load_news("sample")
-    directory = tmp_path_factory.mktemp("news")
-    for name, texts, labels in (
-        ("train.csv", sample.train_texts[:200], sample.train_labels),
-        ("test.csv", sample.test_texts[:40], sample.test_labels),
-    ):
-        with open(directory / name, "w", encoding="utf-8", newline="") as file:
-            csv.writer(file).writerows(
-                (label + 1, "", text) for text, label in zip(texts, labels, strict=False)
-            )
-    return load_news(directory)
+def news(news_directory):
+    return load_news(news_directory)
 
 
 @pytest.fixture(scope="module")

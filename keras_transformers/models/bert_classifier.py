@@ -1,0 +1,71 @@
+"""A text classifier on a BERT of our own blocks."""
+
+from os import PathLike
+
+from keras_transformers.checkpoints.bert_weights import find_directory
+from keras_transformers.models.bert_encoder import BertEncoder
+from keras_transformers.models.encoder_classifier import encoder_classifier
+from keras_transformers.models.text_classifier import TextClassifier
+from keras_transformers.text.word_piece_tokenizer import WordPieceTokenizer
+
+
+def bert_classifier(
+    encoder: str | PathLike | BertEncoder,
+    num_classes: int = 4,
+    *,
+    freeze: bool = True,
+    pooling: str = "pooled",
+    rate: float = 0.1,
+    max_length: int = 128,
+    tokenizer: WordPieceTokenizer | None = None,
+) -> TextClassifier:
+    """Builds a text classifier on a pre-trained BERT, all of it native Keras layers.
+
+    Unlike that of `hub_classifier`, the file it is saved to holds no code, so it opens without
+    `safe_mode=False`, and its dropout can be repeated from a seed.
+
+    Args:
+        encoder: what `BertEncoder.from_pretrained` takes, a Hugging Face name or directory or a
+            BERT of TensorFlow Hub, whose tokeniser is then opened with it; or a `BertEncoder`.
+        num_classes: int, the number of classes.
+        freeze: bool, whether the encoder's weights stay as they are.
+        pooling: `"pooled"` or `"mean"`, see `encoder_classifier`.
+        rate: float in [0, 1), dropout in front of the last layer.
+        max_length: int, at least 3, longer texts are cut to that many tokens.
+        tokenizer: the `WordPieceTokenizer` that goes with a `BertEncoder`; its own `max_length`
+            counts.
+
+    Returns:
+        A `TextClassifier`: strings of shape `(batch,)` to class probabilities of shape
+        `(batch, num_classes)`.
+
+    Raises:
+        FileNotFoundError: if the checkpoint or its vocabulary cannot be had.
+        ValueError: if it is no BERT, if texts could get longer than the encoder's positions, if
+            a `BertEncoder` comes without its tokeniser, or if `pooling` is unknown.
+
+    Example:
+        >>> from keras_transformers.models import bert_classifier
+        >>> model = bert_classifier("google/bert_uncased_L-4_H-128_A-2")  # doctest: +SKIP
+        >>> model.count_params()  # doctest: +SKIP
+        4782980
+    """
+    if not isinstance(encoder, BertEncoder):
+        directory = find_directory(encoder)
+        encoder = BertEncoder.from_pretrained(directory, name="encoder")
+        tokenizer = tokenizer or WordPieceTokenizer.from_pretrained(
+            directory, max_length=max_length, name="tokenizer"
+        )
+    if tokenizer is None:
+        raise ValueError(
+            "`tokenizer` must be the WordPieceTokenizer that goes with the encoder. Received: None"
+        )
+    if tokenizer.max_length > encoder.max_positions:
+        raise ValueError(
+            f"`max_length` must be at most the encoder's {encoder.max_positions} positions. "
+            f"Received: max_length={tokenizer.max_length}"
+        )
+    classifier = encoder_classifier(
+        encoder, num_classes, trainable=not freeze, pooling=pooling, rate=rate
+    )
+    return TextClassifier(tokenizer, classifier)

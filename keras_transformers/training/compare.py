@@ -1,0 +1,183 @@
+"""Every model on the same texts, side by side."""
+
+import functools
+import json
+import os
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+
+from keras_transformers import plots
+from keras_transformers.checkpoints import bert_pair
+from keras_transformers.checkpoints.lesson_bert import ENCODER, PREPROCESSOR
+from keras_transformers.data import News
+from keras_transformers.models import bert_classifier, hub_classifier
+from keras_transformers.training.evaluate import score
+from keras_transformers.training.fine_tune import fine_tune
+from keras_transformers.training.train_from_scratch import train_from_scratch
+from keras_transformers.training.train_frozen import train_frozen
+from keras_transformers.utils import markdown_table, replacing
+
+# Test accuracies that the lesson prints, on all 120,000 training texts.
+LESSON_ACCURACY = {"from-scratch": 0.9124, "frozen-bert": 0.7888, "fine-tuned-bert": 0.8247}
+FROM_SCRATCH_STEPS = 500
+HEAD_EPOCHS = 20
+FINE_TUNING = {"epochs": 1, "head_epochs": HEAD_EPOCHS, "learning_rate": 1e-4}
+
+
+def compare(
+    news: News,
+    directory: str | os.PathLike,
+    *,
+    encoder: str | os.PathLike | None = None,
+    preprocessor: str | os.PathLike | None = None,
+    seed: int = 0,
+    resume: bool = False,
+    verbose: int | str = "auto",
+) -> list[dict]:
+    """Trains every model that the encoder at hand allows, on the same texts and under one seed.
+
+    These are a linear classifier on words, which a small Transformer does not always beat; the
+    Transformer from scratch; a frozen BERT as a SavedModel; the same BERT in our own blocks, frozen
+    and fine-tuned. What stands for a text is the mean over its tokens. A BERT that cannot be had is
+    left out, and a line says so.
+
+    Args:
+        news: the texts to train and to test on.
+        directory: gets a directory for each model, see `write_run`, and `comparison.md`,
+            `comparison.json` and `comparison.png`.
+        encoder: a BERT, as `bert_pair` takes it. None means the small one on TensorFlow Hub.
+        preprocessor: the preprocessing model of a TensorFlow Hub encoder.
+        seed: int, of all that is random.
+        resume: bool, whether to go on where an earlier comparison was stopped.
+        verbose: as for `keras.Model.fit`.
+
+    Returns:
+        For each model a dict with `model`, `weights`, `trainable_weights`, `rows`, `epochs`,
+        `seconds`, `step_ms`, `accuracy`, `macro_f1`, their 95 % intervals `accuracy_interval` and
+        `macro_f1_interval`, and `lesson_accuracy`; None where a model has no such thing.
+
+    Raises:
+        FileNotFoundError, ValueError: if an `encoder` that is named cannot be had.
+    """
+    directory = Path(directory)
+    options = {"seed": seed, "resume": resume, "verbose": verbose}
+    trainings = {
+        "bag-of-words": functools.partial(_bag_of_words, news),
+        "from-scratch": functools.partial(_from_scratch, news, options),
+    }
+    try:
+        pair = bert_pair(
+            encoder or ENCODER, preprocessor or (None if encoder else PREPROCESSOR), directory
+        )
+        trainings |= _bert_trainings(news, pair, options)
+    except (OSError, ValueError) as error:
+        if encoder:
+            raise
+        print(f"Without BERT: {' '.join(str(error).split())}")
+    rows = [_train(name, training, directory, seed) for name, training in trainings.items()]
+    _write(directory, rows, news)
+    return rows
+
+
+def _bert_trainings(news, pair, options) -> dict[str, Callable]:
+    num_classes = len(news.class_names)
+    head = {"epochs": HEAD_EPOCHS, "learning_rate": 0.01}
+
+    def hub(output):
+        model = hub_classifier(*pair, num_classes, pooling="mean")
+        return _run(train_frozen, model, output, **head)
+
+    def native(output):
+        model = bert_classifier(pair[1], num_classes, pooling="mean")
+        return _run(train_frozen, model, output, **head)
+
+    def fine_tuned(output):
+        model = bert_classifier(pair[1], num_classes, pooling="mean", freeze=False)
+        return _run(fine_tune, model, output, **FINE_TUNING)
+
+    def _run(train, model, output, **settings):
+        model.class_names = news.class_names
+        return train(model, news, output, arguments={"encoder": pair[1]}, **settings, **options)
+
+    return {"frozen-bert": hub, "hf-bert": native, "fine-tuned-bert": fine_tuned}
+
+
+def _from_scratch(news, options, output):
+    steps = -(-len(news.train_texts) // 128)
+    _, metrics = train_from_scratch(news, output, epochs=-(-FROM_SCRATCH_STEPS // steps), **options)
+    return metrics
+
+
+def _bag_of_words(news, output):
+    """A logistic regression on the words' tf-idf weights, which knows nothing of their order."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    started = time.perf_counter()
+    model = make_pipeline(TfidfVectorizer(), LogisticRegression(C=10, max_iter=1000))
+    model.fit(news.train_texts, news.train_labels)
+    weights = model[-1].coef_.size + model[-1].intercept_.size
+    return {
+        "weights": weights,
+        "trainable_weights": weights,
+        "seconds": time.perf_counter() - started,
+        "epochs": [],
+        "test": score(model.predict_proba(news.test_texts), news.test_labels, news.class_names),
+        "data": {"train_rows": len(news.train_texts)},
+    }
+
+
+def _train(name, training, directory, seed):
+    print(f"\n{name}", flush=True)
+    keras.utils.set_random_seed(seed)
+    metrics = training(directory / name)
+    test, epochs = metrics["test"], metrics["epochs"]
+    return {
+        "model": name,
+        "weights": metrics["weights"],
+        "trainable_weights": metrics["trainable_weights"],
+        "rows": metrics["data"]["train_rows"],
+        "epochs": len(epochs) or None,
+        "seconds": metrics["seconds"],
+        "step_ms": statistics.median(e["step_ms"] for e in epochs) if epochs else None,
+        **{name: test[name] for name in ("accuracy", "accuracy_interval")},
+        **{name: test[name] for name in ("macro_f1", "macro_f1_interval")},
+        "lesson_accuracy": LESSON_ACCURACY.get(name),
+    }
+
+
+def _write(directory, rows, news):
+    table = markdown_table([_readable(row) for row in rows])
+    with replacing(directory / "comparison.md") as path:
+        path.write_text(f"{news}. Intervals are 95 %.\n\n{table}\n")
+    with replacing(directory / "comparison.json") as path:
+        path.write_text(json.dumps({"data": str(news), "models": rows}, indent=2) + "\n")
+    with replacing(directory / "comparison.png") as path:
+        plots.comparison(rows).savefig(path)
+
+
+def _readable(row):
+    def interval(name):
+        low, high = row[f"{name}_interval"]
+        return f"{row[name]:.4f} ({low:.3f}-{high:.3f})"
+
+    def if_any(name, form):
+        return "" if row[name] is None else form.format(row[name])
+
+    return {
+        "model": row["model"],
+        "weights": f"{row['weights']:,}",
+        "trained": f"{row['trainable_weights']:,}",
+        "rows": f"{row['rows']:,}",
+        "epochs": if_any("epochs", "{}"),
+        "seconds": f"{row['seconds']:.0f}",
+        "ms a step": if_any("step_ms", "{:.1f}"),
+        "test accuracy": interval("accuracy"),
+        "macro F1": interval("macro_f1"),
+        "the lesson's": if_any("lesson_accuracy", "{:.4f}"),
+    }
