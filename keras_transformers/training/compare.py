@@ -12,6 +12,7 @@ import keras
 
 from keras_transformers import plots
 from keras_transformers.checkpoints import bert_pair
+from keras_transformers.checkpoints.hub_handle import load_saved_model
 from keras_transformers.checkpoints.lesson_bert import ENCODER, PREPROCESSOR
 from keras_transformers.data import News
 from keras_transformers.models import bert_classifier, hub_classifier
@@ -73,6 +74,8 @@ def compare(
         pair = bert_pair(
             encoder or ENCODER, preprocessor or (None if encoder else PREPROCESSOR), directory
         )
+        for handle in pair:
+            load_saved_model(handle)  # fails before anything is trained, if it fails
         trainings |= _bert_trainings(news, pair, options)
     except (OSError, ValueError) as error:
         if encoder:
