@@ -93,6 +93,34 @@ def attention_heat_map(scores: np.ndarray, tokens: Sequence[str], title: str = "
     return figure
 
 
+def attention_grid(scores: np.ndarray, title: str = "") -> Figure:
+    """Draws the attention of all heads of a stack of layers, small, to be seen at a glance.
+
+    Args:
+        scores: floats of shape `(num_layers, num_heads, length, length)`, each row summing to 1:
+            how much the query (row) attends to the key (column).
+        title: above the panels.
+
+    Returns:
+        A figure with a row of panels for each layer and a column for each head, all in the same
+        colours, from 0 to 1.
+    """
+    scores = np.asarray(scores)
+    rows, columns = scores.shape[:2]
+    figure = Figure(figsize=(0.95 * columns + 1.2, 0.95 * rows + 0.7), layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False)
+    for place in np.ndindex(rows, columns):
+        image = panels[place].imshow(scores[place], cmap="viridis", vmin=0, vmax=1)
+        panels[place].set(xticks=[], yticks=[])
+    for head, axes in enumerate(panels[0]):
+        axes.set_title(f"head {head}", fontsize="small")
+    for layer, axes in enumerate(panels[:, 0]):
+        axes.set_ylabel(f"layer {layer}", fontsize="small")
+    figure.colorbar(image, ax=panels, aspect=40)
+    figure.suptitle(title)
+    return figure
+
+
 def position_heat_map(positions: np.ndarray) -> Figure:
     """Draws position vectors and how alike they are.
 

@@ -5,6 +5,7 @@ import importlib
 import io
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import numpy as np
 import pytest
 
 from keras_transformers import cli
-from keras_transformers.models import transformer_classifier
+from keras_transformers.models import BertEncoder, transformer_classifier
 
 ROWS = '"1","Vote","Polls closed."\n"2","Cup","Side won."\n'
 SIZES = ["--vocab-size", "200", "--maxlen", "40", "--embed-dim", "8", "--ff-dim", "8"]
@@ -478,16 +479,8 @@ def test_real_process_prints_one_line_and_exits_with_2(trained, tmp_path):
 def frozen(news_directory, tiny_pair, tmp_path_factory):
     """The directory of a training on a frozen BERT."""
     output = tmp_path_factory.mktemp("frozen") / "run"
-    command = [
-        "train",
-        "frozen-bert",
-        "--data",
-        news_directory,
-        "--encoder",
-        tiny_pair,
-        "--epochs",
-        2,
-    ]
+    command = ["train", "frozen-bert", "--data", news_directory, "--encoder", tiny_pair]
+    command += ["--epochs", 2]
     with contextlib.redirect_stdout(io.StringIO()):
         assert cli.main([*map(str, command), "--output", str(output)]) == 0
     return output
@@ -541,3 +534,101 @@ def test_handle_without_preprocessor_is_refused(news_directory, tmp_path, refuse
 def test_learning_rate_is_positive(refused, rate):
     message = refused("train", "frozen-bert", f"--learning-rate={rate}")
     assert f"--learning-rate: expected a positive number, found '{rate}'" in message
+
+
+# --- native BERT -----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def hugging_face_directory(tiny_pair, tmp_path_factory):
+    """The tiny BERT in Hugging Face's layout."""
+    directory = tmp_path_factory.mktemp("checkpoint")
+    BertEncoder.from_pretrained(tiny_pair).save_pretrained(directory)
+    shutil.copy(tiny_pair / "encoder" / "assets" / "vocab.txt", directory)
+    return directory
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "trained"),
+    [
+        ("fine-tuned-bert", ["--validation-split", 0.2], "all"),
+        ("hf-bert", [], "head"),
+        ("hf-bert", ["--fine-tune", "--mixed-precision", "bfloat16"], "all"),
+    ],
+)
+def test_bert_leaves_a_model_that_needs_no_trust(
+    news_directory, hugging_face_directory, tmp_path, run, model, options, trained
+):
+    command = ["train", model, "--data", news_directory, "--encoder", hugging_face_directory]
+    try:
+        code, out, err = run(*command, *options, "--epochs", 1, "--output", tmp_path)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert code == 0, err
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert metrics["arguments"]["model"] == model
+    assert metrics["trainable_weights"] == (36 if trained == "head" else metrics["weights"])
+    assert f"Test accuracy {metrics['test']['accuracy']:.4f}" in out
+    code, out, _ = run("evaluate", tmp_path, "--data", news_directory)
+    assert code == 0
+    assert f"Test accuracy {metrics['test']['accuracy']:.4f}" in out
+    code, out, _ = run("predict", tmp_path, *TEXTS)
+    assert code == 0
+    assert len(out.splitlines()) == len(TEXTS)
+
+
+@pytest.mark.parametrize(
+    ("model", "name"), [("fine-tuned-bert", "tfhub.dev"), ("hf-bert", "bert-base-uncased")]
+)
+def test_default_bert_offline(news_directory, tmp_path, refused, monkeypatch, model, name):
+    for variable in ("TFHUB_CACHE_DIR", "HF_HUB_CACHE"):
+        monkeypatch.setenv(variable, str(tmp_path / "cache"))
+    monkeypatch.setattr(socket, "getaddrinfo", _no_network)
+    assert name in refused("train", model, "--data", news_directory, "--output", tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--warmup", "1"),
+        ("--weight-decay", "-1"),
+        ("--weight-decay", "much"),
+        ("--validation-split", "1"),
+        ("--head-epochs", "-1"),
+        ("--mixed-precision", "int8"),
+        ("--epochs", "0"),
+    ],
+)
+def test_wrong_fine_tuning_option(refused, option, value):
+    for model in ("fine-tuned-bert", "hf-bert"):
+        assert option in refused("train", model, f"{option}={value}")
+
+
+# --- compare ---------------------------------------------------------------------------------
+
+
+def test_compare_prints_the_table_it_keeps(news_directory, tmp_path, run, monkeypatch):
+    calls = {}
+
+    def compare(news, directory, **options):
+        calls.update(options, rows=len(news.train_texts))
+        (directory / "comparison.md").write_text("the table\n")
+
+    monkeypatch.setattr("keras_transformers.training.compare", compare)
+    options = ["--data", news_directory, "--output", tmp_path, "--rows", 50, "--encoder", "there"]
+    code, out, err = run("compare", *options)
+    assert code == 0, err
+    assert "50 of 200 training texts drawn with seed 0" in out
+    assert "the table" in out
+    assert calls["rows"] == 50
+    assert calls["encoder"] == "there"
+
+
+@pytest.mark.parametrize(("option", "value"), [("--rows", "0"), ("--seed", "-1")])
+def test_wrong_compare_option(refused, option, value):
+    assert option in refused("compare", f"{option}={value}")
+
+
+def test_compare_with_an_encoder_that_is_not_there(refused, news_directory, tmp_path):
+    options = ["--data", news_directory, "--output", tmp_path, "--encoder", tmp_path / "nowhere"]
+    assert "nowhere" in refused("compare", *options)

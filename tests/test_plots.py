@@ -80,6 +80,22 @@ def test_attention_heat_map_has_a_panel_for_each_head(tmp_path, heads):
     saved(figure, tmp_path / "attention.png")
 
 
+def test_attention_grid_has_layers_in_rows_and_heads_in_columns(tmp_path):
+    scores = np.random.default_rng(0).random((3, 2, 5, 5))
+    figure = plots.attention_grid(scores, title="all of it")
+    panels = np.array(figure.axes[:6]).reshape(3, 2)
+    for place, axes in np.ndenumerate(panels):
+        np.testing.assert_array_equal(axes.images[0].get_array(), scores[place])
+        assert axes.images[0].get_clim() == (0, 1)  # one scale for all
+    assert [axes.get_title() for axes in panels[0]] == ["head 0", "head 1"]
+    assert [axes.get_ylabel() for axes in panels[:, 0]] == ["layer 0", "layer 1", "layer 2"]
+    left, top = panels[0, 0].get_position().p0
+    assert panels[0, 1].get_position().x0 > left
+    assert panels[1, 0].get_position().y0 < top
+    assert figure.get_suptitle() == "all of it"
+    saved(figure, tmp_path / "grid.png")
+
+
 def test_position_heat_map_shows_vectors_and_their_cosines(tmp_path):
     positions = np.random.default_rng(0).normal(size=(6, 4))
     figure = plots.position_heat_map(positions)
@@ -91,6 +107,24 @@ def test_position_heat_map_shows_vectors_and_their_cosines(tmp_path):
     saved(figure, tmp_path / "positions.png")
 
 
+def test_comparison_draws_accuracy_interval_and_the_lesson():
+    rows = [
+        {"model": "a", "accuracy": 0.8, "accuracy_interval": [0.7, 0.9], "lesson_accuracy": None},
+        {"model": "b", "accuracy": 0.6, "accuracy_interval": [0.5, 0.7], "lesson_accuracy": 0.9},
+    ]
+    [axes] = plots.comparison(rows).axes
+    drawn = [(list(line.get_xdata()), list(line.get_ydata())) for line in axes.lines]
+    assert drawn == [
+        ([0.7, 0.9], [0, 0]),
+        ([0.8], [0]),
+        ([0.5, 0.7], [1, 1]),
+        ([0.6], [1]),
+        ([0.9], [1]),
+    ]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "b"]
+    assert len(axes.get_legend().get_texts()) == 2
+
+
 def test_no_global_state_is_touched():
     import matplotlib
     from matplotlib import pyplot
@@ -99,6 +133,7 @@ def test_no_global_state_is_touched():
     plots.training_curve(HISTORY, test_accuracy=0.5)
     plots.confusion_matrix(np.array([0, 1]), np.array([0, 1]), ["a", "b"])
     plots.attention_heat_map(np.ones((1, 2, 2)), ["a", "b"])
+    plots.attention_grid(np.ones((1, 1, 2, 2)))
     plots.position_heat_map(np.eye(3))
     assert pyplot.get_fignums() == []
     assert dict(matplotlib.rcParams) == before

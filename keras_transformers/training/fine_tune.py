@@ -2,6 +2,7 @@
 
 import os
 import time
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -133,15 +134,18 @@ def fine_tune(
         optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=jit
     )
     prepared = time.perf_counter() - started
-    history = fit(
-        model.classifier,
-        make_batches,
-        epochs=epochs,
-        directory=kept,
-        validation=validation,
-        resume=resume,
-        verbose=verbose,
-    )
+    with warnings.catch_warnings():
+        # With mean pooling the pooler takes no part; the optimizer leaves it alone.
+        warnings.filterwarnings("ignore", "Gradients do not exist for variables")
+        history = fit(
+            model.classifier,
+            make_batches,
+            epochs=epochs,
+            directory=kept,
+            validation=validation,
+            resume=resume,
+            verbose=verbose,
+        )
     if validation is not None:
         arguments = arguments | {"best_epoch": 1 + best_epoch(history)}
     return write_run(directory, model, news, history, prepared=prepared, arguments=arguments)

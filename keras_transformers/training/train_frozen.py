@@ -68,7 +68,8 @@ def train_frozen(
     check_positive("epochs", epochs)
     started = time.perf_counter()
     kept = begin_run(directory, arguments, resume)
-    features = head_features(model, model.tokenizer.encode(news.train_texts), directory)
+    sequences = model.tokenizer.encode(news.train_texts)
+    features = head_features(model, sequences, directory, progress=bool(verbose))
     prepared = time.perf_counter() - started
     history = train_head(
         model,
@@ -86,11 +87,15 @@ def train_frozen(
 
 
 def head_features(
-    model: TextClassifier, sequences: Sequence[np.ndarray], directory: str | os.PathLike
+    model: TextClassifier,
+    sequences: Sequence[np.ndarray],
+    directory: str | os.PathLike,
+    *,
+    progress: bool = True,
 ) -> np.ndarray:
     """Gives what the classifier's head sees of token sequences, kept in `directory/features`."""
     encoder = model.classifier.get_layer("features")
-    return cached_features(encoder, sequences, Path(directory) / "features")
+    return cached_features(encoder, sequences, Path(directory) / "features", progress=progress)
 
 
 def train_head(

@@ -516,10 +516,10 @@ def test_piece_that_tensorflow_text_cannot_hold(small, piece):
 
 
 def test_missing_files(tmp_path):
-    with pytest.raises(
-        FileNotFoundError, match=r"tokenizer.json or vocab.txt. Received: .*nowhere"
-    ):
+    with pytest.raises(FileNotFoundError, match=r"must be a directory, or .* Received: .*nowhere"):
         WordPieceTokenizer.from_pretrained(tmp_path / "nowhere")
+    with pytest.raises(FileNotFoundError, match=r"tokenizer\.json or vocab\.txt"):
+        WordPieceTokenizer.from_pretrained(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["tokenizer.json", "tokenizer_config.json"])
@@ -593,3 +593,26 @@ def test_tokenizer_config_that_keeps_chinese_words_whole(small, tmp_path):
     write_json(tmp_path, "tokenizer_config.json", {"tokenize_chinese_chars": False})
     with pytest.raises(ValueError, match=r"tokenizer_config.json must have tokenize_chinese_chars"):
         WordPieceTokenizer.from_pretrained(tmp_path)
+
+
+# --- TensorFlow Hub --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("what", ["pair", "encoder"])
+def test_opens_a_bert_of_tensorflow_hub(tiny_pair, what):
+    tokenizer = WordPieceTokenizer.from_pretrained(
+        tiny_pair if what == "pair" else tiny_pair / "encoder"
+    )
+    published = tf.saved_model.load(str(tiny_pair / "preprocessor"))
+    texts = ["a Rains sun", "", "unknown b!", "c " * 20]
+    expected = published.bert_pack_inputs([published.tokenize(tf.constant(texts))], seq_length=24)
+    given = tokenizer(texts, length=24)
+    for name, tensor in expected.items():
+        np.testing.assert_array_equal(given[name], tensor)
+
+
+def test_encode_drops_the_padding():
+    tokenizer = WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "b"], max_length=5)
+    encoded = tokenizer.encode(["a b", "", "a a a a a a"])
+    assert [ids.tolist() for ids in encoded] == [[2, 4, 5, 3], [2, 3], [2, 4, 4, 4, 3]]
+    assert encoded[0].dtype == np.int32

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from sklearn.metrics import f1_score
 
 from keras_transformers.training import evaluate
 
@@ -85,3 +86,24 @@ def test_labels_that_the_model_has_no_class_for(labels, received):
     with pytest.raises(ValueError, match=r"`labels` must be from 0 to 2.*World, Sports") as caught:
         evaluate(model, ["0", "1"], np.array(labels))
     assert str(caught.value).endswith(f"Received: {received}")
+
+
+def test_intervals_equal_resampling_the_rows():
+    model, texts, labels = random_case(rows=400)
+    metrics, probabilities = evaluate(model, texts, labels)
+    predicted = probabilities.argmax(axis=-1)
+    rng = np.random.default_rng(1)
+    draws = [rng.integers(0, 400, 400) for _ in range(1000)]
+    resampled = {
+        "accuracy": [np.mean(predicted[rows] == labels[rows]) for rows in draws],
+        "macro_f1": [f1_score(labels[rows], predicted[rows], average="macro") for rows in draws],
+    }
+    for name, values in resampled.items():
+        expected = np.quantile(values, [0.025, 0.975])
+        np.testing.assert_allclose(metrics[f"{name}_interval"], expected, atol=0.01)
+
+
+def test_interval_of_a_perfect_model():
+    model = Answers(np.eye(3))
+    metrics, _ = evaluate(model, ["0", "1", "2"], np.array([0, 1, 2]))
+    assert metrics["accuracy_interval"] == [1, 1]
