@@ -1,9 +1,8 @@
 """The encoder block of the Transformer."""
 
 import keras
-from keras import ops
-from keras.src.backend.common.masking import get_keras_mask, set_keras_mask
 
+from keras_transformers.layers.multi_head_self_attention import MultiHeadSelfAttention
 from keras_transformers.utils import check_positive, check_rate
 
 
@@ -93,8 +92,8 @@ class TransformerBlock(keras.layers.Layer):
         self.supports_masking = True
 
         options = {"dtype": self.dtype_policy}
-        self.attention = keras.layers.MultiHeadAttention(
-            num_heads, self.key_dim, dropout=attention_dropout, name="attention", **options
+        self.attention = MultiHeadSelfAttention(
+            num_heads, self.key_dim, attention_dropout, name="attention", **options
         )
         self.attention_norm = keras.layers.LayerNormalization(
             epsilon=epsilon, name="attention_norm", **options
@@ -112,7 +111,7 @@ class TransformerBlock(keras.layers.Layer):
 
     def build(self, input_shape):
         self._check_width(input_shape)
-        self.attention.build(input_shape, input_shape)
+        self.attention.build(input_shape)
         self.attention_norm.build(input_shape)
         self.feed_forward_hidden.build(input_shape)
         self.feed_forward_output.build((*input_shape[:-1], self.ff_dim))
@@ -122,8 +121,12 @@ class TransformerBlock(keras.layers.Layer):
     def call(self, inputs, attention_mask=None, training=None, return_attention_scores=False):
         self._check_width(inputs.shape)
         x = self.attention_norm(inputs) if self.norm_first else inputs
-        # The attention layer also applies the mask that `x` carries.
-        attended, scores = self._attend(x, attention_mask, training, return_attention_scores)
+        attended, scores = self.attention(
+            x,
+            attention_mask=attention_mask,
+            training=training,
+            return_attention_scores=True,
+        )
         x = inputs + self.dropout(attended, training=training)
         x = x if self.norm_first else self.attention_norm(x)
 
@@ -133,36 +136,12 @@ class TransformerBlock(keras.layers.Layer):
         y = y if self.norm_first else self.feed_forward_norm(y)
         return (y, scores) if return_attention_scores else y
 
-    def _attend(self, x, attention_mask, training, return_attention_scores):
-        mask = get_keras_mask(x)
-        result = self.attention(
-            x,
-            x,
-            attention_mask=self._per_query(attention_mask),
-            training=training,
-            return_attention_scores=return_attention_scores,
-        )
-        # Keras' layer takes the mask off its input, which may go to other layers as well.
-        set_keras_mask(x, mask)
-        return result if return_attention_scores else (result, None)
-
     def _check_width(self, shape):
         if shape[-1] != self.embed_dim:
             raise ValueError(
                 f"`inputs` must have embed_dim={self.embed_dim} as its last axis. "
                 f"Received: shape {tuple(shape)}"
             )
-
-    def _per_query(self, attention_mask):
-        """Gives a mask over key positions the axis for queries."""
-        if attention_mask is None or len(attention_mask.shape) == 3:
-            return attention_mask
-        if len(attention_mask.shape) == 2:
-            return ops.expand_dims(attention_mask, 1)
-        raise ValueError(
-            "`attention_mask` must have shape (batch, length) or (batch, length, length). "
-            f"Received: shape {tuple(attention_mask.shape)}"
-        )
 
     def compute_output_spec(
         self, inputs, attention_mask=None, training=None, return_attention_scores=False

@@ -60,7 +60,8 @@ def _compute(encoder, sequences, path, batch_size, progress):
 
 def _fingerprint(encoder, sequences):
     digest = hashlib.sha256()
-    digest.update("".join(layer.name for layer in encoder.layers).encode())
+    # Not their names: Keras numbers some of them by how many it has made.
+    digest.update("".join(type(layer).__name__ for layer in encoder.layers).encode())
     for weight in encoder.weights:
         digest.update(np.ascontiguousarray(weight.numpy()))
     for sequence in sequences:

@@ -108,7 +108,7 @@ def fine_tune(
     if head_epochs:
         train_head(
             model,
-            head_features(model, train[0], directory),
+            head_features(model, train[0], directory, progress=bool(verbose)),
             train[1],
             kept / "head",
             epochs=head_epochs,

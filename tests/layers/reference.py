@@ -33,7 +33,9 @@ def masked_average(x, mask):
     return np.stack(rows)
 
 
-def transformer_block(x, weights, allowed, activation="relu", norm_first=False, epsilon=1e-6):
+def transformer_block(
+    x, weights, num_heads, allowed, activation="relu", norm_first=False, epsilon=1e-6
+):
     """The block's output and attention weights; `allowed[b, t, s]`: t may look at s."""
 
     def norm(name, x):
@@ -48,34 +50,38 @@ def transformer_block(x, weights, allowed, activation="relu", norm_first=False, 
         return dense("feed_forward_output", hidden)
 
     if norm_first:
-        attended, scores = multi_head_attention(norm("attention_norm", x), weights, allowed)
+        x_normed = norm("attention_norm", x)
+        attended, scores = multi_head_attention(x_normed, weights, num_heads, allowed)
         x = x + attended
         return x + feed_forward(norm("feed_forward_norm", x)), scores
-    attended, scores = multi_head_attention(x, weights, allowed)
+    attended, scores = multi_head_attention(x, weights, num_heads, allowed)
     x = norm("attention_norm", x + attended)
     return norm("feed_forward_norm", x + feed_forward(x)), scores
 
 
-def multi_head_attention(x, weights, allowed):
+def multi_head_attention(x, weights, num_heads, allowed, prefix="attention/"):
     """Concatenates softmax(Q K^T / sqrt(d_k)) V of each head and projects it."""
-    _, num_heads, key_dim = weights["attention/query/kernel"].shape
+
+    def project(name, x, part=slice(None)):
+        kernel, bias = (weights[f"{prefix}{name}/{kind}"] for kind in ("kernel", "bias"))
+        return x @ kernel[:, part] + bias[part]
+
+    key_dim = weights[f"{prefix}query/bias"].size // num_heads
     heads, scores = [], []
     for i in range(num_heads):
-        q, k, v = (
-            x @ weights[f"attention/{name}/kernel"][:, i] + weights[f"attention/{name}/bias"][i]
-            for name in ("query", "key", "value")
-        )
+        part = slice(i * key_dim, (i + 1) * key_dim)
+        q, k, v = (project(name, x, part) for name in ("query", "key", "value"))
         scores.append(masked_softmax(q @ np.swapaxes(k, 1, 2) / math.sqrt(key_dim), allowed))
         heads.append(scores[-1] @ v)
-    kernel = weights["attention/attention_output/kernel"].reshape(num_heads * key_dim, -1)
-    output = np.concatenate(heads, axis=-1) @ kernel + weights["attention/attention_output/bias"]
-    return output, np.stack(scores, axis=1)
+    return project("output", np.concatenate(heads, axis=-1)), np.stack(scores, axis=1)
 
 
 def masked_softmax(logits, allowed):
-    """A softmax over the allowed entries of the last axis; zeros where none is."""
+    """A softmax over the allowed entries of the last axis; all alike where none is."""
+    logits = np.where(allowed.any(-1, keepdims=True), logits, 0)
+    allowed = allowed | ~allowed.any(-1, keepdims=True)
     exponentials = np.exp(logits - logits.max(-1, keepdims=True)) * allowed
-    return exponentials / np.maximum(exponentials.sum(-1, keepdims=True), np.finfo(float).tiny)
+    return exponentials / exponentials.sum(-1, keepdims=True)
 
 
 # What the tests share

@@ -45,14 +45,14 @@ def layer_norm(x, gamma, beta, epsilon=1e-6):
 
 def block_in_numpy(x, w):
     heads = []
-    for head in range(w["query/kernel"].shape[1]):
+    for part in np.split(np.arange(w["query/bias"].size), SIZES["num_heads"]):
         q, k, v = (
-            x @ w[f"{name}/kernel"][:, head] + w[f"{name}/bias"][head]
+            x @ w[f"{name}/kernel"][:, part] + w[f"{name}/bias"][part]
             for name in ("query", "key", "value")
         )
         scores = softmax(q @ k.T / np.sqrt(q.shape[-1]))
-        heads.append(scores @ v @ w["attention_output/kernel"][head])
-    attended = sum(heads) + w["attention_output/bias"]
+        heads.append(scores @ v @ w["output/kernel"][part])
+    attended = sum(heads) + w["output/bias"]
     x = layer_norm(x + attended, w["attention_norm/gamma"], w["attention_norm/beta"])
     hidden = np.maximum(0, x @ w["feed_forward_hidden/kernel"] + w["feed_forward_hidden/bias"])
     y = hidden @ w["feed_forward_output/kernel"] + w["feed_forward_output/bias"]
