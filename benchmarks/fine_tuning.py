@@ -22,19 +22,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from turns import race
 
+from keras_transformers.checkpoints.lesson_bert import SMALL_BERT
 from keras_transformers.utils import markdown_table
 
-SMALL_BERT = {
-    "model_type": "bert",
-    "vocab_size": 30522,
-    "num_hidden_layers": 4,
-    "hidden_size": 128,
-    "num_attention_heads": 2,
-    "intermediate_size": 512,
-    "max_position_embeddings": 512,
-    "type_vocab_size": 2,
-    "hidden_act": "gelu",
-}
 RATE = 3e-5
 STEPS = 1000
 

@@ -12,6 +12,20 @@ ENCODER = "https://tfhub.dev/tensorflow/small_bert/bert_en_uncased_L-4_H-128_A-2
 VARIABLE = "KERAS_TRANSFORMERS_ENCODER"
 
 
+# The configuration of the encoder above.
+SMALL_BERT = {
+    "model_type": "bert",
+    "vocab_size": 30_522,
+    "num_hidden_layers": 4,
+    "hidden_size": 128,
+    "num_attention_heads": 2,
+    "intermediate_size": 512,
+    "max_position_embeddings": 512,
+    "type_vocab_size": 2,
+    "hidden_act": "gelu",
+}
+
+
 def lesson_bert(directory: str | os.PathLike, texts: Sequence[str]) -> tuple[str, str]:
     """Gives a BERT to learn with, the best that can be had, and prints which one it is.
 
@@ -58,17 +72,6 @@ def _random_bert(directory, texts):
         directory.parent.mkdir(parents=True, exist_ok=True)
         file = directory.parent / "vocab.txt"
         file.write_text("\n".join(vocabulary) + "\n", encoding="utf-8")
-        config = {
-            "model_type": "bert",
-            "vocab_size": len(vocabulary),
-            "num_hidden_layers": 4,
-            "hidden_size": 128,
-            "num_attention_heads": 2,
-            "intermediate_size": 512,
-            "max_position_embeddings": 512,
-            "type_vocab_size": 2,
-            "hidden_act": "gelu",
-            "initializer_range": 0.1,
-        }
+        config = SMALL_BERT | {"vocab_size": len(vocabulary), "initializer_range": 0.1}
         export_to_hub(config, directory, vocab_file=file)
     return directory

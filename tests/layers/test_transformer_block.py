@@ -169,7 +169,7 @@ def test_equals_keras_hub(rng, masks, norm_first, activation):
 
     outputs, scores = ours(inputs(), attention_mask=ours_mask, return_attention_scores=True)
     expected, expected_scores = theirs(inputs(), **theirs_masks, return_attention_scores=True)
-    # A query that may look at nothing gets no weights from theirs; so does padding that is implicit.
+    # Theirs gives no weights to a query that may look at nothing, nor to one that is padding.
     counts = numpy(expected_scores).sum(axis=-1).min(axis=1) > 0.5
     by_query, expected_by_query = (
         np.moveaxis(numpy(weights), 1, 2)[counts] for weights in (scores, expected_scores)
