@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
+from keras_transformers.data.bucketed_batches import without_tuning
+
 
 @keras.saving.register_keras_serializable(package="keras_transformers")
 class TextClassifier(keras.Model):
@@ -78,8 +80,9 @@ class TextClassifier(keras.Model):
             return np.zeros((0, len(self.class_names)), dtype="float32")
         order = np.argsort([len(text) for text in texts], kind="stable")
         ordered = tf.data.Dataset.from_tensor_slices([texts[row] for row in order])
+        batches = without_tuning(ordered.batch(batch_size))
         probabilities = np.empty((len(texts), len(self.class_names)), dtype="float32")
-        probabilities[order] = self.predict(ordered.batch(batch_size), verbose=0)
+        probabilities[order] = self.predict(batches, verbose=0)
         return probabilities
 
     def get_config(self):

@@ -1,8 +1,11 @@
 """Texts to sequences of ids without padding."""
 
+import os
 from collections.abc import Callable, Sequence
 
 import numpy as np
+
+from keras_transformers.data.bucketed_batches import without_tuning
 
 BATCH_SIZE = 1024
 
@@ -21,5 +24,6 @@ def encode_texts(texts: Sequence[str], to_ids: Callable) -> list[np.ndarray]:
     import tensorflow as tf
 
     batches = tf.data.Dataset.from_tensor_slices(list(texts)).batch(BATCH_SIZE)
-    batches = batches.map(to_ids, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2)
+    batches = batches.map(to_ids, num_parallel_calls=os.cpu_count()).prefetch(2)
+    batches = without_tuning(batches)
     return [ids[ids != 0].astype("int32") for batch in batches for ids in batch.numpy()]
