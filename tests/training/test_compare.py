@@ -80,6 +80,7 @@ def test_files_say_what_was_compared(compared, news):
         assert (directory / model / "model.keras").is_file()
 
 
+@pytest.mark.slow
 def test_resumed_it_trains_nothing_again(compared, news, tiny_pair, settings):
     rows, directory = compared
     again = compare(news, directory, encoder=tiny_pair, resume=True, verbose=0)

@@ -94,6 +94,7 @@ def test_the_optimizer_has_the_settings_asked_for(tuned):
     assert (schedule["num_train_steps"], schedule["num_warmup_steps"]) == (24, 2)
 
 
+@pytest.mark.slow
 def test_a_trained_head_begins_with_a_lower_loss(tuned, tiny_pair, news, tmp_path):
     without = tune(build(tiny_pair), news, tmp_path, epochs=1, learning_rate=1e-9)
     headed = tune(

@@ -190,7 +190,7 @@ def test_the_first_of_the_best_epochs_stays():
     assert best_epoch([{"val_accuracy": accuracy} for accuracy in accuracies]) == 1
 
 
-@pytest.mark.parametrize("stopped", range(1, 6))
+@pytest.mark.parametrize("stopped", [1, 4])
 def test_resumed_with_validation_keeps_the_best_epoch(tmp_path, validated, stopped):
     train(tmp_path, epochs=stopped, validation=validation())
     model, history = train(tmp_path, epochs=6, resume=True, validation=validation())
