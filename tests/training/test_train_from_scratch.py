@@ -85,7 +85,8 @@ def test_metrics(run, news):
     assert metrics["weights"] == sum(w.size for w in model.get_weights())
     assert metrics["trainable_weights"] == metrics["weights"]
     assert metrics["seconds"] > sum(epoch["seconds"] for epoch in metrics["epochs"]) > 0
-    assert [set(epoch) for epoch in metrics["epochs"]] == [{"loss", "accuracy", "seconds"}] * 2
+    kept = {"loss", "accuracy", "seconds", "step_ms"}
+    assert [set(epoch) for epoch in metrics["epochs"]] == [kept] * 2
     assert metrics["versions"] == {
         "keras_transformers": keras_transformers.__version__,
         "keras": keras.__version__,
