@@ -16,8 +16,9 @@ help:
 lesson: .venv/ready
 	$(BIN)/python -m keras_transformers train from-scratch
 
+# Two at a time, file by file: much of a test is tracing, which keeps one core busy.
 test: .venv/ready lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 	KERAS_BACKEND=jax $(BIN)/python -m pytest $(BACKEND_TESTS)
 
 test-slow: .venv/ready
