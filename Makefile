@@ -18,7 +18,7 @@ lesson: .venv/ready
 
 # Two at a time, file by file: much of a test is tracing, which keeps one core busy.
 test: .venv/ready lint
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 	KERAS_BACKEND=jax $(BIN)/python -m pytest $(BACKEND_TESTS)
 
 test-slow: .venv/ready
