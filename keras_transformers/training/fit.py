@@ -52,7 +52,7 @@ def fit(
     directory.mkdir(parents=True, exist_ok=True)
     keep = _KeepEveryEpoch(directory)
     if resume and (directory / STATE_FILE).is_file():
-        keep.restore(model, steps=int(make_batches(0).cardinality()))
+        keep.restore(model)
     done = len(keep.history)
     if done < epochs:
         model.fit(
@@ -80,14 +80,17 @@ class _KeepEveryEpoch(keras.callbacks.Callback):
         self.directory = directory
         self.history = []
         self.seeds = []
+        self.iterations = []
 
-    def restore(self, model, steps):
+    def restore(self, model):
         model.optimizer.build(model.trainable_variables)
         model.load_weights(self.directory / STATE_FILE)
-        done = int(model.optimizer.iterations) // steps
         kept = json.loads((self.directory / HISTORY_FILE).read_text())
-        # Written before the weights, they may be an epoch ahead.
+        # Written before the weights, it may be an epoch ahead. The number of steps alone would
+        # not tell: under mixed_float16 those with an infinite gradient are left out.
+        done = kept["iterations"].index(int(model.optimizer.iterations)) + 1
         self.history, self.seeds = kept["epochs"][:done], kept["seeds"][:done]
+        self.iterations = kept["iterations"][:done]
         for variable, seed in zip(_seeds(model), self.seeds[-1], strict=True):
             variable.assign(seed)
 
@@ -107,8 +110,10 @@ class _KeepEveryEpoch(keras.callbacks.Callback):
         metrics = {key: float(logs[key]) for key in logs}
         self.history.append(metrics | times | {"steps": self.steps})
         self.seeds.append([seed.numpy().tolist() for seed in _seeds(self.model)])
+        self.iterations.append(int(self.model.optimizer.iterations))
+        kept = {"epochs": self.history, "seeds": self.seeds, "iterations": self.iterations}
         with replacing(self.directory / HISTORY_FILE) as path:
-            path.write_text(json.dumps({"epochs": self.history, "seeds": self.seeds}))
+            path.write_text(json.dumps(kept))
         if "val_accuracy" in metrics and best_epoch(self.history) == epoch:
             with replacing(self.directory / BEST_FILE) as path:
                 self.model.save_weights(path)

@@ -162,6 +162,28 @@ def test_without_resume_training_begins_anew(tmp_path):
     assert kept == second
 
 
+def test_resumed_where_steps_were_left_out(tmp_path):
+    def build():
+        model = build_model()
+        # The loss overflows until the scale has been halved often enough.
+        optimizer = keras.optimizers.LossScaleOptimizer(
+            keras.optimizers.Adam(), initial_scale=2.0**127
+        )
+        model.compile(optimizer, "sparse_categorical_crossentropy", loss_weights=10.0)
+        return model
+
+    def train_on(model, directory, **options):
+        return fit(model, make_batches, directory=directory, verbose=0, **options)
+
+    whole, parts = build(), build()
+    expected = train_on(whole, tmp_path / "whole", epochs=3)
+    assert int(whole.optimizer.iterations) < 3 * STEPS
+    train_on(build(), tmp_path / "parts", epochs=2)
+    history = train_on(parts, tmp_path / "parts", epochs=3, resume=True)
+    assert len(history) == len(expected) == 3
+    np.testing.assert_allclose(state_of(parts), state_of(whole), atol=1e-6)
+
+
 # --- with validation -------------------------------------------------------------------------
 
 
