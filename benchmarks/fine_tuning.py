@@ -6,9 +6,9 @@ All contestants train and run a BERT of the same size and the same random weight
 texts, with AdamW and dropout 0.1. The lesson pads every text to 128 tokens and uses Keras 2,
 tensorflow-hub's KerasLayer and tf-models-official's optimizer; the others get batches grouped by
 length. Each has a process of its own; after warming up they take turns, a pass over the texts
-each. The table gives medians over the passes; strings are tokenised in the lesson's passes, where
-that is part of the model, which is 1 % of its time. Hugging Face joins in where torch and
-transformers are installed.
+each. The table gives medians over the passes; the lesson's passes include
+tokenising, which is part of its model. Hugging Face joins in where torch and transformers are
+installed.
 """
 
 import argparse

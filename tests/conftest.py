@@ -2,6 +2,7 @@ import csv
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -60,6 +61,14 @@ def news_directory(tmp_path_factory):
             csv.writer(file).writerows(
                 (label + 1, "", text) for text, label in zip(texts, labels, strict=False)
             )
+    return directory
+
+
+@pytest.fixture(scope="session")
+def minilm():
+    directory = Path(__file__).parents[1] / ".." / "shared" / "models" / "all-MiniLM-L6-v2"
+    if not directory.is_dir():
+        pytest.skip("needs the MiniLM checkpoint in ../shared/models")
     return directory
 
 

@@ -22,8 +22,9 @@ class MultiHeadSelfAttention(keras.layers.Layer):
     \[ \mathrm{MultiHead}(x) = [\mathrm{head}_1; \ldots; \mathrm{head}_h] W^O + b^O \]
 
     It computes what `keras.layers.MultiHeadAttention` does where that gets the same tensor thrice,
-    in less time: the heads' projections are one matrix product each, and the mask is added to the
-    scores without ever being as large as they are.
+    but for queries that are padding by a mask sent along: here they attend like any other, there
+    to nothing. The projection of all heads is one matrix product, and the mask is added to the
+    scores in its own, smaller shape.
 
     Args:
         num_heads: int, the number of heads `h`.

@@ -1,6 +1,5 @@
 """Every model on the same texts, side by side."""
 
-import functools
 import json
 import os
 import statistics
@@ -19,7 +18,7 @@ from keras_transformers.models import bert_classifier, hub_classifier
 from keras_transformers.training.evaluate import score
 from keras_transformers.training.fine_tune import fine_tune
 from keras_transformers.training.train_from_scratch import train_from_scratch
-from keras_transformers.training.train_frozen import train_frozen
+from keras_transformers.training.train_frozen import HEAD_LEARNING_RATE, train_frozen
 from keras_transformers.utils import markdown_table, replacing
 
 # Test accuracies that the lesson prints, on all 120,000 training texts.
@@ -67,8 +66,8 @@ def compare(
     directory = Path(directory)
     options = {"seed": seed, "resume": resume, "verbose": verbose}
     trainings = {
-        "bag-of-words": functools.partial(_bag_of_words, news),
-        "from-scratch": functools.partial(_from_scratch, news, options),
+        "bag-of-words": lambda output: _bag_of_words(news),
+        "from-scratch": lambda output: _from_scratch(news, output, options),
     }
     try:
         pair = bert_pair(
@@ -88,7 +87,7 @@ def compare(
 
 def _bert_trainings(news, pair, options) -> dict[str, Callable]:
     num_classes = len(news.class_names)
-    head = {"epochs": HEAD_EPOCHS, "learning_rate": 0.01}
+    head = {"epochs": HEAD_EPOCHS, "learning_rate": HEAD_LEARNING_RATE}
 
     def hub(output):
         model = hub_classifier(*pair, num_classes, pooling="mean")
@@ -109,13 +108,13 @@ def _bert_trainings(news, pair, options) -> dict[str, Callable]:
     return {"frozen-bert": hub, "hf-bert": native, "fine-tuned-bert": fine_tuned}
 
 
-def _from_scratch(news, options, output):
+def _from_scratch(news, output, options):
     steps = -(-len(news.train_texts) // 128)
     _, metrics = train_from_scratch(news, output, epochs=-(-FROM_SCRATCH_STEPS // steps), **options)
     return metrics
 
 
-def _bag_of_words(news, output):
+def _bag_of_words(news):
     """A logistic regression on the words' tf-idf weights, which knows nothing of their order."""
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
@@ -140,6 +139,7 @@ def _train(name, training, directory, seed):
     keras.utils.set_random_seed(seed)
     metrics = training(directory / name)
     test, epochs = metrics["test"], metrics["epochs"]
+    measured = ("accuracy", "accuracy_interval", "macro_f1", "macro_f1_interval")
     return {
         "model": name,
         "weights": metrics["weights"],
@@ -148,8 +148,7 @@ def _train(name, training, directory, seed):
         "epochs": len(epochs) or None,
         "seconds": metrics["seconds"],
         "step_ms": statistics.median(e["step_ms"] for e in epochs) if epochs else None,
-        **{name: test[name] for name in ("accuracy", "accuracy_interval")},
-        **{name: test[name] for name in ("macro_f1", "macro_f1_interval")},
+        **{key: test[key] for key in measured},
         "lesson_accuracy": LESSON_ACCURACY.get(name),
     }
 

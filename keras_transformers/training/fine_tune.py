@@ -13,12 +13,14 @@ from keras_transformers.text import bert_inputs
 from keras_transformers.training.begin_run import begin_run
 from keras_transformers.training.create_optimizer import create_optimizer
 from keras_transformers.training.fit import best_epoch, fit
-from keras_transformers.training.train_frozen import head_features, train_head
+from keras_transformers.training.train_frozen import (
+    HEAD_LEARNING_RATE,
+    head_features,
+    train_head,
+)
 from keras_transformers.training.training_steps import training_steps
 from keras_transformers.training.write_run import write_run
 from keras_transformers.utils import check_positive, check_rate
-
-HEAD_LEARNING_RATE = 0.01
 
 
 def fine_tune(

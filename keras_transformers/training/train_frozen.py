@@ -18,6 +18,8 @@ from keras_transformers.training.write_run import write_run
 from keras_transformers.utils import check_positive
 
 STEPS_PER_EXECUTION = 64
+# For the heads that are trained on the way to something else.
+HEAD_LEARNING_RATE = 0.01
 
 
 def train_frozen(

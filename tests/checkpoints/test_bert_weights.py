@@ -5,7 +5,6 @@ import subprocess
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -130,14 +129,6 @@ def bert(tmp_path_factory):
 @pytest.fixture(scope="module")
 def distilbert(tmp_path_factory):
     return write(tmp_path_factory.mktemp("distilbert"), DISTILBERT, distilbert_tensors())
-
-
-@pytest.fixture(scope="module")
-def minilm():
-    directory = Path(__file__).parents[2] / ".." / "shared" / "models" / "all-MiniLM-L6-v2"
-    if not directory.is_dir():
-        pytest.skip("needs the MiniLM checkpoint in ../shared/models")
-    return directory
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -21,14 +20,6 @@ SIZES = {
     "intermediate_size": 24,
     "max_positions": 20,
 }
-
-
-@pytest.fixture(scope="module")
-def minilm():
-    directory = Path(__file__).parents[2] / ".." / "shared" / "models" / "all-MiniLM-L6-v2"
-    if not directory.is_dir():
-        pytest.skip("needs the MiniLM checkpoint in ../shared/models")
-    return directory
 
 
 def random_encoder(rng, **arguments):
