@@ -22,9 +22,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from turns import race
 
-from keras_transformers.checkpoints.lesson_bert import SMALL_BERT
-from keras_transformers.utils import markdown_table
-
 RATE = 3e-5
 STEPS = 1000
 
@@ -67,6 +64,14 @@ def native(clock, directory, data, rows, batch_size, passes, jit=False):
     return _ours(clock, model, directory, data, rows, batch_size, passes, jit)
 
 
+def native_bfloat16(clock, **arguments):
+    """The same with matrix products and activations in bfloat16."""
+    import keras
+
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    return native(clock, **arguments)
+
+
 def native_xla(clock, **arguments):
     """The same compiled by XLA."""
     return native(clock, jit=True, **arguments)
@@ -77,12 +82,15 @@ def hugging_face(clock, directory, data, rows, batch_size, passes):
     import torch
     import transformers
 
+    # Before Keras and TensorFlow: PyTorch's own compiler crashes where it is loaded after them.
+    from transformers import BertForSequenceClassification
+
     from keras_transformers.models import BertEncoder
 
     transformers.logging.set_verbosity_error()
     with tempfile.TemporaryDirectory() as scratch:
         BertEncoder.from_pretrained(f"{directory}/encoder").save_pretrained(scratch)
-        model = transformers.BertForSequenceClassification.from_pretrained(scratch, num_labels=4)
+        model = BertForSequenceClassification.from_pretrained(scratch, num_labels=4)
     optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.01)
 
     def inputs(ids):
@@ -116,8 +124,12 @@ def _ours(clock, model, directory, data, rows, batch_size, passes, jit=False):
     classifier = model.classifier
     optimizer = create_optimizer(RATE, STEPS, STEPS // 10)
     classifier.compile(optimizer, "sparse_categorical_crossentropy", jit_compile=jit)
-    run = tf.function(lambda ids: classifier(bert_inputs(ids), training=False), jit_compile=jit)
-    batches = _bucketed(f"{directory}/encoder", texts, labels, batch_size)
+    run = tf.function(
+        lambda ids: classifier(bert_inputs(ids), training=False),
+        jit_compile=jit,
+        reduce_retracing=not jit,
+    )
+    batches = _bucketed(f"{directory}/encoder", texts, labels, batch_size, jit)
     return _measure(
         clock,
         passes,
@@ -158,17 +170,21 @@ def _read(data, rows):
     return news.train_texts[:rows], news.train_labels[:rows]
 
 
-def _bucketed(encoder, texts, labels, batch_size):
+def _bucketed(encoder, texts, labels, batch_size, jit=False):
     from keras_transformers.data import bucketed_batches
+    from keras_transformers.data.bucketed_batches import XLA_LENGTHS, bucket_lengths
     from keras_transformers.text import WordPieceTokenizer
 
     sequences = WordPieceTokenizer.from_pretrained(encoder, max_length=128).encode(texts)
-    return list(bucketed_batches(sequences, labels, batch_size=batch_size, seed=0))
+    lengths = bucket_lengths(sequences, XLA_LENGTHS if jit else None)
+    return list(bucketed_batches(sequences, labels, batch_size=batch_size, lengths=lengths, seed=0))
 
 
 def main():
     """Runs the race and prints the table."""
     from keras_transformers.checkpoints import export_to_hub
+    from keras_transformers.checkpoints.lesson_bert import SMALL_BERT
+    from keras_transformers.utils import markdown_table
 
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", required=True, help="directory with train.csv and test.csv")
@@ -182,6 +198,7 @@ def main():
         "the lesson's way": lesson,
         "SavedModel in HubLayer": hub_layer,
         "BertEncoder": native,
+        "BertEncoder, mixed_bfloat16": native_bfloat16,
         "BertEncoder, XLA": native_xla,
     }
     if all(map(importlib.util.find_spec, ("torch", "transformers"))):

@@ -19,9 +19,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from turns import race
 
-from keras_transformers.utils import markdown_table
-
-TURN = 16
+TURN = 64
 
 
 def lesson(clock, data, rows, batch_size):
@@ -63,7 +61,7 @@ def ours(clock, data, rows, batch_size, jit=False):
 
     news = _read(data, rows)
     clock.lap()
-    train, test = _bucketed(news, batch_size)
+    train, test = _bucketed(news, batch_size, jit)
     vocabulary = clock.lap()
     model = transformer_classifier()
     compile_classifier(model, len(train), jit=jit)
@@ -100,6 +98,9 @@ def pytorch(clock, data, rows, batch_size):
     """The same network in PyTorch on the same batches."""
     import numpy as np
     import torch
+
+    # Before Keras and TensorFlow: PyTorch's own compiler crashes where it is loaded after them.
+    import torch._dynamo
     from torch_classifier import TransformerClassifier
 
     news = _read(data, rows)
@@ -147,16 +148,19 @@ def _read(data, rows):
     )
 
 
-def _bucketed(news, batch_size):
+def _bucketed(news, batch_size, jit=False):
     from keras_transformers.data import bucketed_batches
+    from keras_transformers.data.bucketed_batches import XLA_LENGTHS, bucket_lengths
     from keras_transformers.text import WordVectorizer
 
     vectorizer = WordVectorizer(20_000, 256)
     vectorizer.adapt(news.train_texts)
     train, test = (vectorizer.encode(texts) for texts in (news.train_texts, news.test_texts))
+    lengths = bucket_lengths(train, XLA_LENGTHS if jit else None)
+    options = {"batch_size": batch_size, "lengths": lengths}
     return (
-        bucketed_batches(train, news.train_labels, batch_size=batch_size, seed=0),
-        bucketed_batches(test, news.test_labels, batch_size=batch_size),
+        bucketed_batches(train, news.train_labels, seed=0, **options),
+        bucketed_batches(test, news.test_labels, **options),
     )
 
 
@@ -202,6 +206,8 @@ def _first(result):
 
 def main():
     """Runs the race and prints the table."""
+    from keras_transformers.utils import markdown_table
+
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", required=True, help="directory with train.csv and test.csv")
     parser.add_argument("--rows", type=int, help="training rows (default: all)")

@@ -51,6 +51,7 @@ def race(contestants: dict, **arguments) -> dict:
         here, there = context.Pipe()
         process = context.Process(target=_run, args=(function, there, arguments), daemon=True)
         process.start()
+        there.close()  # or a contestant's death would go unnoticed
         running[name] = here
     while running:
         for name, connection in list(running.items()):

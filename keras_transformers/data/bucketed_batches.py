@@ -1,11 +1,14 @@
 """Batches of token sequences, grouped by length."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from keras_transformers.utils import check_positive
+
+# For a model compiled by XLA, which takes seconds for each length.
+XLA_LENGTHS = 8
 
 
 def bucketed_batches(
@@ -19,8 +22,8 @@ def bucketed_batches(
 ):
     """Batches token sequences with others of like length, padded with 0 only as far as needed.
 
-    Each sequence goes to the shortest of a few fixed lengths that holds it, so that little of a
-    batch is padding and a compiler meets a handful of shapes. What is left over when the batches
+    Each sequence goes to the shortest of the given lengths that holds it, so that little of a
+    batch is padding. What is left over when the batches
     of one length are full moves up to the next length: at most one batch of an epoch is smaller
     than `batch_size`, and no sequence is lost.
 
@@ -29,8 +32,9 @@ def bucketed_batches(
             `lengths` are cut.
         labels: optional, one label for each sequence.
         batch_size: int, sequences in a batch.
-        lengths: rising ints, the lengths that sequences are padded to. None takes those of
-            `bucket_lengths(sequences)`.
+        lengths: rising ints, the lengths that sequences are padded to. None takes every
+            length there is. A model compiled by XLA, which compiles anew for each, wants a few
+            fixed ones: `bucket_lengths(sequences, 8)`.
         seed: int or None. With a seed the sequences are shuffled anew for each epoch (each time
             the dataset is iterated over), the same way for the same seed and epoch; without one
             they keep their order within each length.
@@ -61,21 +65,46 @@ def bucketed_batches(
             f"Received: {len(labels)} labels, {len(sequences)} sequences"
         )
     lengths = _check_lengths(bucket_lengths(sequences) if lengths is None else lengths)
-    labels = None if labels is None else np.asarray(labels)
+    tokens = tf.RaggedTensor.from_row_lengths(
+        np.concatenate(sequences).astype("int32"), [len(sequence) for sequence in sequences]
+    )
+    labels = None if labels is None else tf.constant(labels)
+
+    def make_batch(length, rows):
+        ids = tf.gather(tokens, rows).to_tensor(shape=tf.stack([-1, length]))
+        return ids if labels is None else (ids, tf.gather(labels, rows))
+
+    return batches_of_rows(
+        make_batch, lambda rng: plan_batches(sequences, batch_size, lengths, rng), seed, first_epoch
+    )
+
+
+def batches_of_rows(make_batch: Callable, plan: Callable, seed: int | None, first_epoch: int):
+    """Makes a `tf.data.Dataset` of batches whose rows are planned anew for each epoch.
+
+    Args:
+        make_batch: from a padded length, an int64 scalar, and row numbers, int64 of shape
+            `(batch,)`, to what a batch holds; it is traced.
+        plan: from a random number generator, or None, to what `plan_batches` gives.
+        seed: int or None, as for `bucketed_batches`.
+        first_epoch: int, how many epochs have gone before.
+    """
+    import tensorflow as tf
+
+    steps = len(plan(None))
     epochs = itertools.count(first_epoch)
 
     def epoch():
+        # One call of Python for a whole epoch: a step may be shorter than such a call.
         rng = None if seed is None else np.random.default_rng((seed, next(epochs)))
-        for length, rows in plan_batches(sequences, batch_size, lengths, rng):
-            ids = pad([sequences[row] for row in rows], length)
-            yield ids if labels is None else (ids, labels[rows])
+        lengths, rows = zip(*plan(rng), strict=True)
+        sizes = [len(batch) for batch in rows]
+        yield lengths, tf.RaggedTensor.from_row_lengths(np.concatenate(rows), sizes)
 
-    signature = tf.TensorSpec((None, None), tf.int32)
-    if labels is not None:
-        signature = (signature, tf.TensorSpec((None, *labels.shape[1:]), labels.dtype))
-    steps = -(-len(sequences) // batch_size)
+    signature = (tf.TensorSpec((steps,), tf.int64), tf.RaggedTensorSpec((steps, None), tf.int64))
     dataset = tf.data.Dataset.from_generator(epoch, output_signature=signature)
-    dataset = dataset.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(2)
+    dataset = dataset.unbatch().map(make_batch)
+    dataset = dataset.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(4)
     return without_tuning(dataset)
 
 
@@ -92,21 +121,25 @@ def without_tuning(dataset):
     return dataset.with_options(options)
 
 
-def bucket_lengths(sequences: Sequence[Sequence[int]], num_buckets: int = 8) -> list[int]:
-    """Chooses lengths to pad to, so that about equally many sequences go to each.
+def bucket_lengths(sequences: Sequence[Sequence[int]], num_buckets: int | None = None) -> list[int]:
+    """Chooses lengths to pad to.
 
     Args:
         sequences: the token ids of each text.
-        num_buckets: int, how many lengths at most.
+        num_buckets: int or None. None takes every length there is, which leaves the least
+            padding. Otherwise so many multiples of 4 are chosen that about equally many
+            sequences go to each, and up to two more for the longest few.
 
     Returns:
-        Rising ints, all multiples of 4; the last holds the longest sequence.
+        Rising ints above 0; the last holds the longest sequence.
     """
-    sizes = [len(sequence) for sequence in sequences]
-    quantiles = np.quantile(sizes, np.arange(1, num_buckets + 1) / num_buckets)
+    sizes = [max(1, len(sequence)) for sequence in sequences]
+    if num_buckets is None:
+        return sorted(set(sizes))
+    shares = np.arange(1, num_buckets + 1) / num_buckets
     # The longest few would otherwise set the length of the whole last bucket.
-    quantiles = np.append(quantiles, np.quantile(sizes, [0.95, 0.99]))
-    return sorted({max(4, int(-(-quantile // 4) * 4)) for quantile in quantiles})
+    quantiles = np.quantile(sizes, [*shares, 0.95, 0.99])
+    return sorted({int(-(-quantile // 4) * 4) for quantile in quantiles})
 
 
 def plan_batches(
@@ -114,8 +147,8 @@ def plan_batches(
     batch_size: int,
     lengths: Sequence[int],
     rng: np.random.Generator | None = None,
-) -> Iterator[tuple[int, np.ndarray]]:
-    """Yields the padded length and the row numbers of each batch of one epoch.
+) -> list[tuple[int, np.ndarray]]:
+    """Gives the padded length and the row numbers of each batch of one epoch.
 
     Args:
         sequences: the token ids of each text.
@@ -123,7 +156,7 @@ def plan_batches(
         lengths: rising ints, the lengths to choose from.
         rng: shuffles rows and batches; None keeps the rows' order within each length.
 
-    Yields:
+    Returns:
         Pairs of int and an integer array of shape `(batch_size,)`, or shorter once.
     """
     rows = np.arange(len(sequences))
@@ -141,15 +174,15 @@ def plan_batches(
         batches.append((lengths[-1], left))
     if rng:
         rng.shuffle(batches)
-    yield from batches
+    return batches
 
 
 def pad(sequences: Sequence[Sequence[int]], length: int) -> np.ndarray:
     """Cuts or pads sequences with 0 on the right: int32 of shape `(len(sequences), length)`."""
-    ids = np.zeros((len(sequences), length), dtype="int32")
-    for row, sequence in zip(ids, sequences, strict=True):
-        kept = sequence[:length]
-        row[: len(kept)] = kept
+    kept = [sequence[:length] for sequence in sequences]
+    sizes = np.array([len(sequence) for sequence in kept])
+    ids = np.zeros((len(kept), length), dtype="int32")
+    ids[np.arange(length) < sizes[:, None]] = np.concatenate(kept)
     return ids
 
 

@@ -5,7 +5,7 @@ import math
 
 import keras
 from keras import ops
-from keras.src.backend.common.masking import get_keras_mask
+from keras.src.backend.common.masking import get_keras_mask, set_keras_mask
 
 from keras_transformers.utils import check_positive, check_rate
 
@@ -41,11 +41,13 @@ class MultiHeadSelfAttention(keras.layers.Layer):
             query that may look at no key attends to all alike.
         training: optional bool, whether dropout is on.
         return_attention_scores: bool, whether to return the attention weights too.
+        num_queries: optional int, how many of the first positions ask, and so come out; the
+            others are only attended to. None lets all of them ask.
 
     Returns:
-        Floats of the shape of `inputs`; with `return_attention_scores=True` a pair of them and
-        the attention weights without dropout, `(batch, num_heads, length, length)`, whose last
-        axis sums to 1.
+        Floats of the shape of `inputs`, with `num_queries` only so many positions; with
+        `return_attention_scores=True` a pair of them and the attention weights without dropout,
+        `(batch, num_heads, queries, length)`, whose last axis sums to 1.
 
     Raises:
         ValueError: if a size or `dropout` is out of range, or if `attention_mask` has neither 2
@@ -82,38 +84,52 @@ class MultiHeadSelfAttention(keras.layers.Layer):
         self.output_dense.build((*input_shape[:-1], self.num_heads * self.key_dim))
         self.built = True
 
-    def call(self, inputs, attention_mask=None, training=None, return_attention_scores=False):
-        q = self._split_heads(self.query_dense(inputs)) / math.sqrt(self.key_dim)
-        k = self._split_heads(self.key_dense(inputs))
-        v = self._split_heads(self.value_dense(inputs))
+    def call(
+        self,
+        inputs,
+        attention_mask=None,
+        training=None,
+        return_attention_scores=False,
+        num_queries=None,
+    ):
+        asking = inputs if num_queries is None else inputs[:, :num_queries]
+        q = self._heads(self.query_dense, asking, (0, 2, 1, 3)) / math.sqrt(self.key_dim)
+        k = self._heads(self.key_dense, inputs, (0, 2, 3, 1))
+        v = self._heads(self.value_dense, inputs, (0, 2, 1, 3))
 
-        scores = ops.matmul(q, ops.transpose(k, (0, 1, 3, 2)))
-        mask = _combine(get_keras_mask(inputs), attention_mask)
+        scores = ops.matmul(q, k)
+        mask = _combine(get_keras_mask(inputs), attention_mask, num_queries)
         if mask is not None:
             scores = scores + _additive(mask, scores.dtype)
         weights = ops.softmax(scores)
 
         heads = ops.matmul(self.dropout_layer(weights, training=training), v)
-        outputs = self.output_dense(self._join_heads(heads))
+        heads = ops.reshape(ops.transpose(heads, (0, 2, 1, 3)), (-1, self.num_heads * self.key_dim))
+        outputs = ops.reshape(self.output_dense(heads), ops.shape(asking))
+        send_mask_on(inputs, outputs, num_queries)
         return (outputs, weights) if return_attention_scores else outputs
 
-    def _split_heads(self, x):
-        """From `(batch, length, heads * key_dim)` to `(batch, heads, length, key_dim)`."""
-        x = ops.reshape(x, (*ops.shape(x)[:2], self.num_heads, self.key_dim))
-        return ops.transpose(x, (0, 2, 1, 3))
-
-    def _join_heads(self, x):
-        x = ops.transpose(x, (0, 2, 1, 3))
-        return ops.reshape(x, (*ops.shape(x)[:2], self.num_heads * self.key_dim))
+    def _heads(self, dense, x, axes):
+        """Projects `(batch, length, dim)`; `axes` orders batch, length, heads and key_dim."""
+        batch, length, dim = ops.shape(x)
+        projected = dense(ops.reshape(x, (-1, dim)))
+        heads = ops.reshape(projected, (batch, length, self.num_heads, self.key_dim))
+        return ops.transpose(heads, axes)
 
     def compute_output_spec(
-        self, inputs, attention_mask=None, training=None, return_attention_scores=False
+        self,
+        inputs,
+        attention_mask=None,
+        training=None,
+        return_attention_scores=False,
+        num_queries=None,
     ):
-        outputs = keras.KerasTensor(inputs.shape, dtype=self.compute_dtype)
+        batch, length, dim = inputs.shape
+        asking = length if num_queries is None else num_queries
+        outputs = keras.KerasTensor((batch, asking, dim), dtype=self.compute_dtype)
         if not return_attention_scores:
             return outputs
-        batch, length, _ = inputs.shape
-        shape = (batch, self.num_heads, length, length)
+        shape = (batch, self.num_heads, asking, length)
         return outputs, keras.KerasTensor(shape, dtype=self.compute_dtype)
 
     def get_config(self):
@@ -125,7 +141,14 @@ class MultiHeadSelfAttention(keras.layers.Layer):
         }
 
 
-def _combine(sent_along, attention_mask):
+def send_mask_on(inputs, outputs, num_queries):
+    """Gives outputs the mask of the positions that asked; Keras itself would pass on all of it."""
+    mask = get_keras_mask(inputs)
+    if mask is not None and num_queries is not None:
+        set_keras_mask(outputs, mask[:, :num_queries])
+
+
+def _combine(sent_along, attention_mask, num_queries):
     """Gives the two masks as one that broadcasts to `(batch, heads, queries, keys)`."""
     masks = [] if sent_along is None else [sent_along[:, None, None, :]]
     if attention_mask is not None:
@@ -136,7 +159,9 @@ def _combine(sent_along, attention_mask):
             )
         attention_mask = ops.cast(attention_mask, "bool")
         per_query = len(attention_mask.shape) == 3
-        masks.append(attention_mask[:, None] if per_query else attention_mask[:, None, None])
+        masks.append(
+            attention_mask[:, None, :num_queries] if per_query else attention_mask[:, None, None]
+        )
     return functools.reduce(ops.logical_and, masks) if masks else None
 
 

@@ -1,8 +1,12 @@
 """The encoder block of the Transformer."""
 
 import keras
+from keras import ops
 
-from keras_transformers.layers.multi_head_self_attention import MultiHeadSelfAttention
+from keras_transformers.layers.multi_head_self_attention import (
+    MultiHeadSelfAttention,
+    send_mask_on,
+)
 from keras_transformers.utils import check_positive, check_rate
 
 
@@ -45,10 +49,13 @@ class TransformerBlock(keras.layers.Layer):
             may look at. It is combined (logical and) with the mask sent along with `inputs`.
         training: optional bool, whether dropout is on.
         return_attention_scores: bool, whether to return the attention weights too.
+        num_queries: optional int, how many of the first positions ask, and so come out; the
+            others are only attended to. None lets all of them ask.
 
     Returns:
-        Floats of the shape of `inputs`; with `return_attention_scores=True` a pair of them and
-        the attention weights, `(batch, num_heads, length, length)`, whose last axis sums to 1.
+        Floats of the shape of `inputs`, with `num_queries` only so many positions; with
+        `return_attention_scores=True` a pair of them and the attention weights, `(batch,
+        num_heads, queries, length)`, whose last axis sums to 1.
 
     Raises:
         ValueError: if a size, rate or epsilon is out of range, if the last axis of `inputs` is
@@ -118,7 +125,14 @@ class TransformerBlock(keras.layers.Layer):
         self.feed_forward_norm.build(input_shape)
         self.built = True
 
-    def call(self, inputs, attention_mask=None, training=None, return_attention_scores=False):
+    def call(
+        self,
+        inputs,
+        attention_mask=None,
+        training=None,
+        return_attention_scores=False,
+        num_queries=None,
+    ):
         self._check_width(inputs.shape)
         x = self.attention_norm(inputs) if self.norm_first else inputs
         attended, scores = self.attention(
@@ -126,15 +140,24 @@ class TransformerBlock(keras.layers.Layer):
             attention_mask=attention_mask,
             training=training,
             return_attention_scores=True,
+            num_queries=num_queries,
         )
-        x = inputs + self.dropout(attended, training=training)
+        asking = inputs if num_queries is None else inputs[:, :num_queries]
+        x = asking + self.dropout(attended, training=training)
         x = x if self.norm_first else self.attention_norm(x)
 
         h = self.feed_forward_norm(x) if self.norm_first else x
-        h = self.feed_forward_output(self.feed_forward_hidden(h))
-        y = x + self.dropout(h, training=training)
+        y = x + self.dropout(self._feed_forward(h), training=training)
         y = y if self.norm_first else self.feed_forward_norm(y)
+        send_mask_on(inputs, y, num_queries)
         return (y, scores) if return_attention_scores else y
+
+    def _feed_forward(self, x):
+        # One long list of vectors: TensorFlow has a single kernel for matrix product, bias and
+        # activation, which takes nothing else.
+        vectors = ops.reshape(x, (-1, self.embed_dim))
+        vectors = self.feed_forward_output(self.feed_forward_hidden(vectors))
+        return ops.reshape(vectors, ops.shape(x))
 
     def _check_width(self, shape):
         if shape[-1] != self.embed_dim:
@@ -144,17 +167,19 @@ class TransformerBlock(keras.layers.Layer):
             )
 
     def compute_output_spec(
-        self, inputs, attention_mask=None, training=None, return_attention_scores=False
+        self,
+        inputs,
+        attention_mask=None,
+        training=None,
+        return_attention_scores=False,
+        num_queries=None,
     ):
         self._check_width(inputs.shape)
-        y = keras.KerasTensor(inputs.shape, dtype=self.compute_dtype)
-        if not return_attention_scores:
-            return y
-        batch, length, _ = inputs.shape
-        scores = keras.KerasTensor(
-            (batch, self.num_heads, length, length), dtype=self.compute_dtype
+        return self.attention.compute_output_spec(
+            inputs,
+            return_attention_scores=return_attention_scores,
+            num_queries=num_queries,
         )
-        return y, scores
 
     def get_config(self):
         return {

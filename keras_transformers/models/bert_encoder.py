@@ -77,6 +77,8 @@ class BertEncoder(keras.Model):
             `[0, type_vocab_size)`, by default 0 everywhere.
         training: optional bool, whether dropout is on.
         return_attention_scores: bool, whether to return every block's attention weights too.
+        first_only: bool, whether the last block computes the first position alone, all that
+            `pooled_output` needs.
 
     Returns:
         Dict of floats in the compute dtype:
@@ -87,6 +89,8 @@ class BertEncoder(keras.Model):
         `sequence_output`;
         `attention_scores`, only on request, a list of `(batch, num_heads, length, length)` for
         each block, whose last axis sums to 1.
+        With `first_only` there is one position instead of `length` in `sequence_output`, the last
+        of `encoder_outputs`, and the queries (third axis) of the last of `attention_scores`.
 
     Raises:
         ValueError: if a size, rate or epsilon is out of range, if `num_heads` does not divide
@@ -191,7 +195,7 @@ class BertEncoder(keras.Model):
             self.pooler_dense.build((None, self.hidden_size))
         self.built = True
 
-    def call(self, inputs, training=None, return_attention_scores=False):
+    def call(self, inputs, training=None, return_attention_scores=False, first_only=False):
         ids, mask, types = self._unpack(inputs)
         x = self.embedding(ids)
         if self.segment_embedding:
@@ -199,12 +203,14 @@ class BertEncoder(keras.Model):
         x = self.embedding_dropout(self.embedding_norm(x), training=training)
 
         encoder_outputs, attention_scores = [], []
+        last_queries = 1 if first_only else None
         for block in self.blocks:
             x = block(
                 x,
                 attention_mask=mask,
                 training=training,
                 return_attention_scores=return_attention_scores,
+                num_queries=last_queries if block is self.blocks[-1] else None,
             )
             if return_attention_scores:
                 x, scores = x
@@ -231,14 +237,19 @@ class BertEncoder(keras.Model):
         types = ops.zeros((1, 1), dtype="int32") if types is None else types
         return ids, mask, types
 
-    def compute_output_spec(self, inputs, training=None, return_attention_scores=False):
+    def compute_output_spec(
+        self, inputs, training=None, return_attention_scores=False, first_only=False
+    ):
         _check_keys(inputs)
         batch, length = inputs["input_word_ids"].shape
+        lengths = [length] * self.num_layers
+        if first_only:
+            lengths[-1] = 1
 
         def floats(*shape):
             return keras.KerasTensor((batch, *shape), dtype=self.compute_dtype)
 
-        encoder_outputs = [floats(length, self.hidden_size) for _ in self.blocks]
+        encoder_outputs = [floats(queries, self.hidden_size) for queries in lengths]
         outputs = {
             "sequence_output": encoder_outputs[-1],
             "pooled_output": floats(self.hidden_size),
@@ -246,7 +257,7 @@ class BertEncoder(keras.Model):
         }
         if return_attention_scores:
             outputs["attention_scores"] = [
-                floats(self.num_heads, length, length) for _ in self.blocks
+                floats(self.num_heads, queries, length) for queries in lengths
             ]
         return outputs
 

@@ -3,6 +3,7 @@
 import keras
 
 from keras_transformers.layers import MaskedAveragePooling1D
+from keras_transformers.models.bert_encoder import BertEncoder
 
 INPUTS = ("input_word_ids", "input_mask", "input_type_ids")
 POOLINGS = ("pooled", "mean")
@@ -45,12 +46,15 @@ def encoder_classifier(
         raise ValueError(f"`pooling` must be one of {POOLINGS}. Received: pooling={pooling!r}")
     encoder.trainable = trainable
     inputs = {name: keras.Input((None,), dtype="int32", name=name) for name in INPUTS}
-    outputs = encoder(inputs)
     if pooling == "pooled":
-        vectors = outputs["pooled_output"]
+        # A SavedModel computes all positions, whatever becomes of them.
+        options = {"first_only": True} if isinstance(encoder, BertEncoder) else {}
+        vectors = encoder(inputs, **options)["pooled_output"]
     else:
         mask = inputs["input_mask"] != 0
-        vectors = MaskedAveragePooling1D(name="pooling")(outputs["sequence_output"], mask=mask)
+        vectors = MaskedAveragePooling1D(name="pooling")(
+            encoder(inputs)["sequence_output"], mask=mask
+        )
     features = keras.Model(inputs, vectors, name="features")
     head = classification_head(vectors.shape[-1], num_classes, rate)
     return keras.Model(inputs, head(features(inputs)), name="encoder_classifier")

@@ -7,12 +7,14 @@ from keras_transformers.training.evaluate import evaluate
 from keras_transformers.training.feature_batches import feature_batches
 from keras_transformers.training.fine_tune import fine_tune
 from keras_transformers.training.fit import fit
+from keras_transformers.training.fused_adam import FusedAdam
 from keras_transformers.training.train_from_scratch import train_from_scratch
 from keras_transformers.training.train_frozen import train_frozen
 from keras_transformers.training.training_steps import training_steps
 from keras_transformers.training.warmup_polynomial_decay import WarmupPolynomialDecay
 
 __all__ = [
+    "FusedAdam",
     "WarmupPolynomialDecay",
     "cached_features",
     "compare",

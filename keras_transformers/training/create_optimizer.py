@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_transformers.training.fused_adam import FusedStep
 from keras_transformers.training.warmup_polynomial_decay import WarmupPolynomialDecay
 from keras_transformers.utils import check_rate
 
@@ -95,7 +96,7 @@ def create_optimizer(
 
 
 @keras.saving.register_keras_serializable(package="keras_transformers")
-class AdamWeightDecay(keras.optimizers.AdamW):
+class AdamWeightDecay(FusedStep, keras.optimizers.AdamW):
     """AdamW that leaves biases and normalisation layers out of the decay, reloaded or not."""
 
     def __init__(self, *args, **kwargs):

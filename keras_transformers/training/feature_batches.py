@@ -1,10 +1,8 @@
 """Batches of feature vectors."""
 
-import itertools
-
 import numpy as np
 
-from keras_transformers.data.bucketed_batches import plan_batches, without_tuning
+from keras_transformers.data.bucketed_batches import batches_of_rows, plan_batches
 
 
 def feature_batches(
@@ -29,23 +27,11 @@ def feature_batches(
     """
     import tensorflow as tf
 
-    steps = -(-len(features) // batch_size)
     vectors, answers = tf.constant(features), tf.constant(labels)
-    epochs = itertools.count(first_epoch)
-
-    def epoch():
-        # One call of Python for a whole epoch; the head's step is shorter than such a call.
-        rng = None if seed is None else np.random.default_rng((seed, next(epochs)))
-        batches = [
-            rows for _, rows in plan_batches(np.ones((len(labels), 1)), batch_size, [1], rng)
-        ]
-        lengths = [len(rows) for rows in batches]
-        yield tf.RaggedTensor.from_row_lengths(np.concatenate(batches), lengths)
-
-    order = tf.data.Dataset.from_generator(
-        epoch,
-        output_signature=tf.RaggedTensorSpec((steps, None), tf.int64),
+    one_length = np.ones((len(labels), 1))
+    return batches_of_rows(
+        lambda _, rows: (tf.gather(vectors, rows), tf.gather(answers, rows)),
+        lambda rng: plan_batches(one_length, batch_size, [1], rng),
+        seed,
+        first_epoch,
     )
-    dataset = order.unbatch().map(lambda rows: (tf.gather(vectors, rows), tf.gather(answers, rows)))
-    dataset = dataset.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(4)
-    return without_tuning(dataset)

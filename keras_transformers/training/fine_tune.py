@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from keras_transformers.data import News, bucketed_batches
+from keras_transformers.data.bucketed_batches import XLA_LENGTHS, bucket_lengths
 from keras_transformers.models import TextClassifier
 from keras_transformers.text import bert_inputs
 from keras_transformers.training.begin_run import begin_run
@@ -122,12 +123,12 @@ def fine_tune(
         )
 
     def make_batches(first_epoch):
-        return _batches(*train, batch_size, seed=seed, first_epoch=first_epoch)
+        return _batches(*train, batch_size, jit, seed=seed, first_epoch=first_epoch)
 
     validation = None
     if len(validation_rows):
         held_out = [sequences[row] for row in validation_rows]
-        validation = _batches(held_out, news.train_labels[validation_rows], batch_size)
+        validation = _batches(held_out, news.train_labels[validation_rows], batch_size, jit)
 
     steps = training_steps(len(train_rows), batch_size, epochs, warmup)
     optimizer = create_optimizer(learning_rate, *steps)
@@ -169,6 +170,9 @@ def _split(labels: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.
         ) from error
 
 
-def _batches(sequences: Sequence[np.ndarray], labels: np.ndarray, batch_size: int, **options):
-    batches = bucketed_batches(sequences, labels, batch_size=batch_size, **options)
+def _batches(
+    sequences: Sequence[np.ndarray], labels: np.ndarray, batch_size: int, jit: bool, **options
+):
+    lengths = bucket_lengths(sequences, XLA_LENGTHS if jit else None)
+    batches = bucketed_batches(sequences, labels, batch_size=batch_size, lengths=lengths, **options)
     return batches.map(lambda ids, labels: (bert_inputs(ids), labels))

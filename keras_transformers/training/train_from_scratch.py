@@ -6,10 +6,12 @@ import time
 import keras
 
 from keras_transformers.data import News, bucketed_batches
+from keras_transformers.data.bucketed_batches import XLA_LENGTHS, bucket_lengths
 from keras_transformers.models import TextClassifier, transformer_classifier
 from keras_transformers.text import WordVectorizer
 from keras_transformers.training.begin_run import begin_run
 from keras_transformers.training.fit import fit
+from keras_transformers.training.fused_adam import FusedAdam
 from keras_transformers.training.write_run import write_run
 from keras_transformers.utils import check_positive
 
@@ -100,10 +102,16 @@ def train_from_scratch(
     vectorizer = WordVectorizer(vocab_size, maxlen, name="vectorizer")
     vectorizer.adapt(news.train_texts)
     sequences = vectorizer.encode(news.train_texts)
+    lengths = bucket_lengths(sequences, XLA_LENGTHS if jit else None)
 
     def make_batches(first_epoch):
         return bucketed_batches(
-            sequences, news.train_labels, batch_size=batch_size, seed=seed, first_epoch=first_epoch
+            sequences,
+            news.train_labels,
+            batch_size=batch_size,
+            lengths=lengths,
+            seed=seed,
+            first_epoch=first_epoch,
         )
 
     classifier = transformer_classifier(num_classes=len(news.class_names), **sizes)
@@ -131,7 +139,7 @@ def compile_classifier(model: keras.Model, num_train_steps: int, *, jit: bool = 
     """
     rate = keras.optimizers.schedules.PolynomialDecay(LEARNING_RATE, num_train_steps, 0.0)
     model.compile(
-        optimizer=keras.optimizers.Adam(rate),
+        optimizer=FusedAdam(rate),
         loss="sparse_categorical_crossentropy",
         metrics=["accuracy"],
         jit_compile=jit,

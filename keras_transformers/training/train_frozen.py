@@ -14,6 +14,7 @@ from keras_transformers.training.begin_run import begin_run
 from keras_transformers.training.cached_features import cached_features
 from keras_transformers.training.feature_batches import feature_batches
 from keras_transformers.training.fit import fit
+from keras_transformers.training.fused_adam import FusedAdam
 from keras_transformers.training.write_run import write_run
 from keras_transformers.utils import check_positive
 
@@ -129,7 +130,7 @@ def compile_head(head: keras.Model, num_train_steps: int, learning_rate: float) 
     """Compiles a head for Adam on the cross-entropy, its rate falling linearly to 0."""
     rate = keras.optimizers.schedules.PolynomialDecay(learning_rate, num_train_steps, 0.0)
     head.compile(
-        optimizer=keras.optimizers.Adam(rate),
+        optimizer=FusedAdam(rate),
         loss="sparse_categorical_crossentropy",
         metrics=["accuracy"],
         jit_compile=False,

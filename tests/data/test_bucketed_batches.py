@@ -84,7 +84,7 @@ def test_sequences_are_cut_at_the_last_length():
 
 def test_empty_sequences_are_kept():
     [ids] = bucketed_batches([[], [5], []], batch_size=3)
-    assert sorted(ids.numpy().tolist()) == [[0, 0, 0, 0], [0, 0, 0, 0], [5, 0, 0, 0]]
+    assert sorted(ids.numpy().tolist()) == [[0], [0], [5]]
 
 
 def test_without_seed_the_order_stays():
@@ -150,17 +150,22 @@ def test_takes_arrays():
     np.testing.assert_array_equal(batch.numpy(), ids)
 
 
-def test_bucket_lengths_rise_in_fours_and_hold_the_longest():
+def test_every_length_is_a_bucket_unless_fewer_are_wanted():
+    assert bucket_lengths(make_sequences([9, 3, 0, 9, 4])) == [1, 3, 4, 9]
+
+
+@pytest.mark.parametrize(("num_buckets", "most", "least_used"), [(8, 10, 0.8), (1, 3, 0.3)])
+def test_bucket_lengths_rise_in_fours_and_hold_the_longest(num_buckets, most, least_used):
     for seed in range(5):
         sizes = (np.random.default_rng(seed).lognormal(3.5, 0.6, 500) + 1).astype(int)
-        lengths = bucket_lengths(make_sequences(sizes))
+        lengths = bucket_lengths(make_sequences(sizes), num_buckets)
         assert lengths == sorted(set(lengths))
         assert all(length % 4 == 0 for length in lengths)
         assert lengths[-1] - 4 < sizes.max() <= lengths[-1]
         # The point of it all: little padding, few shapes.
         padded = np.array(lengths)[np.searchsorted(lengths, sizes)]
-        assert sizes.sum() / padded.sum() > 0.8
-        assert len(lengths) <= 10
+        assert sizes.sum() / padded.sum() > least_used
+        assert len(lengths) <= most
 
 
 def test_pad_cuts_and_fills():

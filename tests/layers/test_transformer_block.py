@@ -263,7 +263,38 @@ def test_a_row_of_padding_alone_is_finite_and_changes_no_other(rng, dtype, norm_
         )
 
 
+@pytest.mark.parametrize("route", [None, "implicit", "keys", "pairs"])
+@pytest.mark.parametrize("norm_first", [False, True])
+@pytest.mark.parametrize("num_queries", [1, 3, LENGTH])
+def test_the_first_to_ask_get_what_all_would(rng, num_queries, norm_first, route):
+    block, x = built(rng, norm_first=norm_first), random_inputs(rng)
+    mask = random_mask(rng, BATCH, *([LENGTH] if route != "pairs" else [LENGTH, LENGTH]))
+    inputs = with_implicit_mask(x, mask) if route == "implicit" else x
+    options = {
+        "attention_mask": mask if route in ("keys", "pairs") else None,
+        "return_attention_scores": True,
+    }
+    outputs, scores = block(inputs, num_queries=num_queries, **options)
+    expected, all_scores = block(inputs, **options)
+    assert outputs.shape == (BATCH, num_queries, EMBED_DIM)
+    np.testing.assert_allclose(numpy(outputs), numpy(expected)[:, :num_queries], rtol=0, atol=2e-6)
+    np.testing.assert_allclose(
+        numpy(scores), numpy(all_scores)[:, :, :num_queries], rtol=0, atol=1e-6
+    )
+    if route == "implicit":
+        np.testing.assert_array_equal(numpy(MaskProbe()(outputs)), mask[:, :num_queries])
+
+
 # Shapes
+
+
+@pytest.mark.parametrize("length", [None, 9])
+def test_symbolic_outputs_of_the_first_to_ask(length):
+    inputs = keras.Input((length, EMBED_DIM))
+    block = TransformerBlock(EMBED_DIM, 2, FF_DIM)
+    outputs, scores = block(inputs, return_attention_scores=True, num_queries=2)
+    assert outputs.shape == (None, 2, EMBED_DIM)
+    assert scores.shape == (None, 2, 2, length)
 
 
 @pytest.mark.parametrize("length", [None, 9])

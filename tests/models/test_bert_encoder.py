@@ -264,6 +264,26 @@ def test_padding_changes_nothing(rng, length):
         assert_close({"x": a[:, :9]}, {"x": ops.convert_to_numpy(b)})
 
 
+def test_first_only_gives_the_first_position_of_the_whole(rng):
+    encoder, _ = random_encoder(rng)
+    inputs = {"input_word_ids": rng.integers(0, 3, (4, 12))}
+    whole = encoder(inputs, return_attention_scores=True)
+    first = encoder(inputs, return_attention_scores=True, first_only=True)
+    assert_close({"x": first["pooled_output"]}, {"x": ops.convert_to_numpy(whole["pooled_output"])})
+    *lower, last = first["encoder_outputs"]
+    for x in (first["sequence_output"], last):
+        assert_close({"x": x}, {"x": ops.convert_to_numpy(whole["sequence_output"])[:, :1]})
+    for a, b in zip(lower, whole["encoder_outputs"][:-1], strict=True):
+        assert_close({"x": a}, {"x": ops.convert_to_numpy(b)})
+    assert_close(
+        {"x": first["attention_scores"][-1]},
+        {"x": ops.convert_to_numpy(whole["attention_scores"][-1])[:, :, :1]},
+    )
+    symbolic = encoder({"input_word_ids": keras.Input((12,), dtype="int32")}, first_only=True)
+    assert symbolic["sequence_output"].shape == (None, 1, encoder.hidden_size)
+    assert symbolic["pooled_output"].shape == (None, encoder.hidden_size)
+
+
 def test_mask_and_types_may_be_left_out(rng):
     encoder, _ = random_encoder(rng)
     ids = rng.integers(0, 3, (4, 12))
