@@ -23,9 +23,9 @@ def bucketed_batches(
     """Batches token sequences with others of like length, padded with 0 only as far as needed.
 
     Each sequence goes to the shortest of the given lengths that holds it, so that little of a
-    batch is padding. What is left over when the batches
-    of one length are full moves up to the next length: at most one batch of an epoch is smaller
-    than `batch_size`, and no sequence is lost.
+    batch is padding. What is left over when the batches of one length are full moves up to the
+    next length: at most one batch of an epoch is smaller than `batch_size`, and no sequence is
+    lost.
 
     Args:
         sequences: the token ids of each text, all above 0. Those longer than the last of
