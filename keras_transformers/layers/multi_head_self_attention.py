@@ -7,6 +7,7 @@ import keras
 from keras import ops
 from keras.src.backend.common.masking import get_keras_mask, set_keras_mask
 
+from keras_transformers.layers.dropout import Dropout
 from keras_transformers.utils import check_positive, check_rate
 
 
@@ -72,7 +73,7 @@ class MultiHeadSelfAttention(keras.layers.Layer):
         self.query_dense = keras.layers.Dense(width, name="query", **options)
         self.key_dense = keras.layers.Dense(width, name="key", **options)
         self.value_dense = keras.layers.Dense(width, name="value", **options)
-        self.dropout_layer = keras.layers.Dropout(dropout, name="dropout", **options)
+        self.dropout_layer = Dropout(dropout, name="dropout", **options)
 
     def build(self, input_shape):
         for dense in (self.query_dense, self.key_dense, self.value_dense):

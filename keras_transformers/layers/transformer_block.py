@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from keras_transformers.layers.dropout import Dropout
+from keras_transformers.layers.layer_normalization import LayerNormalization
 from keras_transformers.layers.multi_head_self_attention import (
     MultiHeadSelfAttention,
     send_mask_on,
@@ -102,19 +104,17 @@ class TransformerBlock(keras.layers.Layer):
         self.attention = MultiHeadSelfAttention(
             num_heads, self.key_dim, attention_dropout, name="attention", **options
         )
-        self.attention_norm = keras.layers.LayerNormalization(
-            epsilon=epsilon, name="attention_norm", **options
-        )
+        self.attention_norm = LayerNormalization(epsilon=epsilon, name="attention_norm", **options)
         self.feed_forward_hidden = keras.layers.Dense(
             ff_dim, activation=self.activation, name="feed_forward_hidden", **options
         )
         self.feed_forward_output = keras.layers.Dense(
             embed_dim, name="feed_forward_output", **options
         )
-        self.feed_forward_norm = keras.layers.LayerNormalization(
+        self.feed_forward_norm = LayerNormalization(
             epsilon=epsilon, name="feed_forward_norm", **options
         )
-        self.dropout = keras.layers.Dropout(rate, name="dropout", **options)
+        self.dropout = Dropout(rate, name="dropout", **options)
 
     def build(self, input_shape):
         self._check_width(input_shape)

@@ -7,6 +7,8 @@ from keras import ops
 
 from keras_transformers.checkpoints import bert_weights
 from keras_transformers.layers import TokenAndPositionEmbedding, TransformerBlock
+from keras_transformers.layers.dropout import Dropout
+from keras_transformers.layers.layer_normalization import LayerNormalization
 from keras_transformers.utils import check_positive, check_rate
 
 _INPUTS = ("input_word_ids", "input_mask", "input_type_ids")
@@ -157,10 +159,8 @@ class BertEncoder(keras.Model):
             if type_vocab_size
             else None
         )
-        self.embedding_norm = keras.layers.LayerNormalization(
-            epsilon=epsilon, name="embedding_norm", **options
-        )
-        self.embedding_dropout = keras.layers.Dropout(dropout, name="embedding_dropout", **options)
+        self.embedding_norm = LayerNormalization(epsilon=epsilon, name="embedding_norm", **options)
+        self.embedding_dropout = Dropout(dropout, name="embedding_dropout", **options)
         self.blocks = [
             TransformerBlock(
                 hidden_size,
