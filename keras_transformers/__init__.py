@@ -8,7 +8,7 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 # Imported here so that `keras.saving.load_model` knows the classes.
-from keras_transformers import layers, models, text
+from keras_transformers import layers, models, text, training
 
 __version__ = "0.1.0"
 __all__ = ["checkpoints", "data", "layers", "models", "plots", "text", "training"]

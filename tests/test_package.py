@@ -50,6 +50,7 @@ def test_import_costs_no_more_than_keras_and_a_saved_model_opens(tmp_path):
     x = layers.TokenAndPositionEmbedding(8, 20, 4)(inputs)
     x = layers.MaskedAveragePooling1D()(layers.TransformerBlock(4, 2, 6)(x))
     model = keras.Model(inputs, x)
+    model.compile(keras_transformers.training.FusedAdam(), "mse")
     model.save(tmp_path / "model.keras")
     code = (
         "import json, sys, keras\n"

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from tqdm import tqdm
 
 from keras_transformers.data.bucketed_batches import bucket_lengths, pad, plan_batches
 from keras_transformers.text import bert_inputs
@@ -47,6 +46,8 @@ def cached_features(
 
 
 def _compute(encoder, sequences, path, batch_size, progress):
+    from tqdm import tqdm
+
     shape = (len(sequences), encoder.output_shape[-1])
     features = np.lib.format.open_memmap(path, mode="w+", dtype="float32", shape=shape)
     batches = plan_batches(sequences, batch_size, bucket_lengths(sequences))
