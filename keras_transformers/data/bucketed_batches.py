@@ -88,6 +88,9 @@ def batches_of_rows(make_batch: Callable, plan: Callable, seed: int | None, firs
         plan: from a random number generator, or None, to what `plan_batches` gives.
         seed: int or None, as for `bucketed_batches`.
         first_epoch: int, how many epochs have gone before.
+
+    Returns:
+        A `tf.data.Dataset` of what `make_batch` gives, of known cardinality.
     """
     import tensorflow as tf
 
