@@ -12,7 +12,8 @@ class Dropout(keras.layers.Dropout):
        m_i \sim \mathrm{Bernoulli}(1 - \mathrm{rate}) \]
 
     It does what `keras.layers.Dropout` does, written as a product: the gradient is then one
-    product too, where TensorFlow would select and scale once more.
+    product too, where TensorFlow would select and scale once more. On TensorFlow the rate is
+    rounded to a multiple of 1 / 65,536: 16 random bits decide about a number.
 
     Args:
         rate: float in [0, 1).
@@ -35,5 +36,21 @@ class Dropout(keras.layers.Dropout):
     def call(self, inputs, training=False):
         if not training or self.rate == 0:
             return inputs
-        kept = keras.random.uniform(ops.shape(inputs), seed=self.seed_generator) >= self.rate
+        draw = _draw_16_bits if keras.backend.backend() == "tensorflow" else _draw
+        kept = draw(ops.shape(inputs), self.rate, self.seed_generator)
         return inputs * (ops.cast(kept, inputs.dtype) / (1 - self.rate))
+
+
+def _draw(shape, rate, seed_generator):
+    return keras.random.uniform(shape, seed=seed_generator) >= rate
+
+
+def _draw_16_bits(shape, rate, seed_generator):
+    # Drawing 32 random bits takes longer than all else here, and they are enough for two.
+    import tensorflow as tf
+
+    size, seed = tf.reduce_prod(shape), seed_generator.next()
+    bits = tf.random.stateless_uniform([(size + 1) // 2], seed, None, None, "uint32")
+    bits = tf.reshape(tf.bitcast(bits, "uint16"), [-1])[:size]
+    least = min(round(rate * 2**16), 2**16 - 1)
+    return tf.reshape(bits, shape) >= tf.constant(least, "uint16")

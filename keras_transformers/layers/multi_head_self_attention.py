@@ -27,6 +27,15 @@ class MultiHeadSelfAttention(keras.layers.Layer):
     to nothing. The projection of all heads is one matrix product, and the mask is added to the
     scores in its own, smaller shape.
 
+    Where a head is as wide as `x` (`key_dim >= dim`, and no dropout), keys and values are not
+    formed at all. What a query `x` and a key `x'` have to do with each other is then written as
+
+    \[ Q_i K_i^\top = (x A_i + a_i) x'^\top + c, \qquad
+       A_i = W^Q_i {W^K_i}^\top, \quad a_i = b^Q_i {W^K_i}^\top \]
+
+    where `c` is the same for all keys, so that softmax takes it out, and the values go straight
+    through \( W^V_i W^O_i \). Less is computed, and the weights and results are the same.
+
     Args:
         num_heads: int, the number of heads `h`.
         key_dim: int, the size `d_k` of each head's queries, keys and values.
@@ -83,6 +92,9 @@ class MultiHeadSelfAttention(keras.layers.Layer):
             input_shape[-1], name="output", dtype=self.dtype_policy
         )
         self.output_dense.build((*input_shape[:-1], self.num_heads * self.key_dim))
+        # W^Q W^K^T and W^V W^O are then no larger than their factors. Dropout on the weights
+        # would leave less than 1 of them in all, and the value's bias with a part of itself.
+        self.folded = self.key_dim >= input_shape[-1] and self.dropout == 0
         self.built = True
 
     def call(
@@ -94,21 +106,24 @@ class MultiHeadSelfAttention(keras.layers.Layer):
         num_queries=None,
     ):
         asking = inputs if num_queries is None else inputs[:, :num_queries]
+        mask = _combine(get_keras_mask(inputs), attention_mask, num_queries)
+        attend = self._attend_folded if self.folded else self._attend
+        outputs, weights = attend(asking, inputs, mask, training)
+        send_mask_on(inputs, outputs, num_queries)
+        return (outputs, weights) if return_attention_scores else outputs
+
+    def _attend(self, asking, inputs, mask, training):
+        """Gives the outputs and the weights, `(batch, heads, queries, keys)`."""
         q = self._heads(self.query_dense, asking, (0, 2, 1, 3)) / math.sqrt(self.key_dim)
         k = self._heads(self.key_dense, inputs, (0, 2, 3, 1))
         v = self._heads(self.value_dense, inputs, (0, 2, 1, 3))
-
         scores = ops.matmul(q, k)
-        mask = _combine(get_keras_mask(inputs), attention_mask, num_queries)
         if mask is not None:
-            scores = scores + _additive(mask, scores.dtype)
+            scores = scores + _additive(mask[:, None], scores.dtype)
         weights = ops.softmax(scores)
-
         heads = ops.matmul(self.dropout_layer(weights, training=training), v)
         heads = ops.reshape(ops.transpose(heads, (0, 2, 1, 3)), (-1, self.num_heads * self.key_dim))
-        outputs = ops.reshape(self.output_dense(heads), ops.shape(asking))
-        send_mask_on(inputs, outputs, num_queries)
-        return (outputs, weights) if return_attention_scores else outputs
+        return ops.reshape(self.output_dense(heads), ops.shape(asking)), weights
 
     def _heads(self, dense, x, axes):
         """Projects `(batch, length, dim)`; `axes` orders batch, length, heads and key_dim."""
@@ -116,6 +131,45 @@ class MultiHeadSelfAttention(keras.layers.Layer):
         projected = dense(ops.reshape(x, (-1, dim)))
         heads = ops.reshape(projected, (batch, length, self.num_heads, self.key_dim))
         return ops.transpose(heads, axes)
+
+    def _attend_folded(self, asking, inputs, mask, training):
+        """Gives the same; inputs stand for keys and values, whose matrices go to the others."""
+        batch, queries, dim = ops.shape(asking)
+        scoring, scoring_bias = self._scoring_weights(dim)
+        mixing, mixing_bias = self._mixing_weights(dim)
+
+        q = ops.matmul(ops.reshape(asking, (-1, dim)), scoring) + scoring_bias
+        q = ops.reshape(q, (batch, queries, self.num_heads, dim))
+        scores = ops.einsum("bqhd,bkd->bqhk", q, inputs)
+        if mask is not None:
+            scores = scores + _additive(mask[:, :, None], scores.dtype)
+        weights = ops.softmax(scores)
+        heads = ops.einsum("bqhk,bkd->bqhd", weights, inputs)
+        outputs = ops.matmul(ops.reshape(heads, (-1, self.num_heads * dim)), mixing) + mixing_bias
+        return ops.reshape(outputs, ops.shape(asking)), ops.transpose(weights, (0, 2, 1, 3))
+
+    def _scoring_weights(self, dim):
+        r"""Gives \( W^Q_i {W^K_i}^\top / \sqrt{d_k} \) of all heads and the bias to go with it."""
+        keys = ops.reshape(self.key_dense.kernel, (dim, self.num_heads, self.key_dim))
+        keys = keys / math.sqrt(self.key_dim)
+        folded = ops.einsum("dhk,ehk->dhe", self._with_bias(self.query_dense), keys)
+        folded = ops.reshape(folded, (dim + 1, self.num_heads * dim))
+        return folded[:-1], folded[-1]
+
+    def _mixing_weights(self, dim):
+        r"""Gives \( W^V_i W^O_i \) of all heads and the bias to go with it."""
+        out = ops.reshape(self.output_dense.kernel, (self.num_heads, self.key_dim, dim))
+        folded = ops.einsum("dhk,hke->hde", self._with_bias(self.value_dense), out)
+        # The key's bias adds the same to all scores of a query, so softmax takes it out again: its
+        # gradient is 0. Without one, Keras would warn.
+        bias = self.output_dense.bias + 0 * ops.sum(self.key_dense.bias)
+        mixing = ops.reshape(folded[:, :-1], (self.num_heads * dim, dim))
+        return mixing, ops.sum(folded[:, -1], axis=0) + bias
+
+    def _with_bias(self, dense):
+        """Gives a kernel by heads, its bias as one more row: `(dim + 1, heads, key_dim)`."""
+        rows = ops.concatenate([dense.kernel, dense.bias[None]], axis=0)
+        return ops.reshape(rows, (-1, self.num_heads, self.key_dim))
 
     def compute_output_spec(
         self,
@@ -150,8 +204,8 @@ def send_mask_on(inputs, outputs, num_queries):
 
 
 def _combine(sent_along, attention_mask, num_queries):
-    """Gives the two masks as one that broadcasts to `(batch, heads, queries, keys)`."""
-    masks = [] if sent_along is None else [sent_along[:, None, None, :]]
+    """Gives the two masks as one of shape `(batch, queries, keys)`, or with 1 for queries."""
+    masks = [] if sent_along is None else [sent_along[:, None]]
     if attention_mask is not None:
         if len(attention_mask.shape) not in (2, 3):
             raise ValueError(
@@ -160,9 +214,7 @@ def _combine(sent_along, attention_mask, num_queries):
             )
         attention_mask = ops.cast(attention_mask, "bool")
         per_query = len(attention_mask.shape) == 3
-        masks.append(
-            attention_mask[:, None, :num_queries] if per_query else attention_mask[:, None, None]
-        )
+        masks.append(attention_mask[:, :num_queries] if per_query else attention_mask[:, None])
     return functools.reduce(ops.logical_and, masks) if masks else None
 
 
