@@ -145,3 +145,5 @@ def compile_classifier(model: keras.Model, num_train_steps: int, *, jit: bool = 
         jit_compile=jit,
         steps_per_execution=STEPS_PER_EXECUTION,
     )
+    # Built in its first step, it would have TensorFlow trace that step twice.
+    model.optimizer.build(model.trainable_variables)
