@@ -217,11 +217,6 @@ def _add_fine_tuning_options(parser):
         help="passes in which only the softmax layer is trained, on features computed once, "
         "before the others (default: 0)",
     )
-    add(
-        "--mixed-precision",
-        choices=("float16", "bfloat16"),
-        help="compute in this type and keep the weights in float32",
-    )
     add("--jit", action="store_true", help="compile the training step with XLA")
 
 
@@ -235,6 +230,11 @@ def _add_head_options(parser):
         "(default: mean)",
     )
     add("--rate", type=_rate, default=0.1, metavar="P", help="dropout (default: 0.1)")
+    add(
+        "--mixed-precision",
+        choices=("float16", "bfloat16"),
+        help="compute in this type and keep the weights in float32",
+    )
 
 
 def _add_learning_rate(parser, default):
@@ -409,12 +409,17 @@ def _train_frozen_bert(options):
 
     news = load_news(options.data)
     keras.utils.set_random_seed(options.seed)
+    _set_precision(options)
     model, arguments = _hub_model(options, news)
     metrics = train_frozen(
         model,
         news,
         options.output,
-        arguments={"model": "frozen-bert", **arguments},
+        arguments={
+            "model": "frozen-bert",
+            **arguments,
+            "mixed_precision": options.mixed_precision,
+        },
         epochs=options.epochs,
         batch_size=options.batch_size,
         learning_rate=options.learning_rate,
@@ -436,8 +441,7 @@ def _train_bert(options):
 
     news = load_news(options.data)
     keras.utils.set_random_seed(options.seed)
-    if options.mixed_precision:
-        keras.config.set_dtype_policy(f"mixed_{options.mixed_precision}")
+    _set_precision(options)
     parts = {"encoder": options.encoder or ENCODER}
     parts |= {"pooling": options.pooling, "rate": options.rate}
     model = bert_classifier(
@@ -473,6 +477,13 @@ def _train_bert(options):
             **shared,
         )
     return _print_run(model, news, metrics, options.output)
+
+
+def _set_precision(options):
+    import keras
+
+    if options.mixed_precision:
+        keras.config.set_dtype_policy(f"mixed_{options.mixed_precision}")
 
 
 def _hub_model(options, news):

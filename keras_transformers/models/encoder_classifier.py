@@ -42,9 +42,29 @@ def encoder_classifier(
     Raises:
         ValueError: if `pooling` is neither of the two.
     """
+    encoder.trainable = trainable
+    features = encoder_features(encoder, pooling)
+    head = classification_head(features.output_shape[-1], num_classes, rate)
+    inputs = dict(zip(INPUTS, features.inputs, strict=True))
+    return keras.Model(inputs, head(features(inputs)), name="encoder_classifier")
+
+
+def encoder_features(encoder: keras.layers.Layer, pooling: str) -> keras.Model:
+    """Builds the part `features` of an `encoder_classifier`: what stands for a text.
+
+    Args:
+        encoder: as for `encoder_classifier`.
+        pooling: `"pooled"` or `"mean"`, as for `encoder_classifier`.
+
+    Returns:
+        A `keras.Model` from the dict of a BERT's inputs to floats of shape
+        `(batch, hidden_size)`.
+
+    Raises:
+        ValueError: if `pooling` is neither of the two.
+    """
     if pooling not in POOLINGS:
         raise ValueError(f"`pooling` must be one of {POOLINGS}. Received: pooling={pooling!r}")
-    encoder.trainable = trainable
     inputs = {name: keras.Input((None,), dtype="int32", name=name) for name in INPUTS}
     if pooling == "pooled":
         # A SavedModel computes all positions, whatever becomes of them.
@@ -55,9 +75,7 @@ def encoder_classifier(
         vectors = MaskedAveragePooling1D(name="pooling")(
             encoder(inputs)["sequence_output"], mask=mask
         )
-    features = keras.Model(inputs, vectors, name="features")
-    head = classification_head(vectors.shape[-1], num_classes, rate)
-    return keras.Model(inputs, head(features(inputs)), name="encoder_classifier")
+    return keras.Model(inputs, vectors, name="features")
 
 
 def classification_head(dim: int, num_classes: int, rate: float) -> keras.Model:

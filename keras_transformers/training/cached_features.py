@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from keras_transformers.data.bucketed_batches import bucket_lengths, pad, plan_batches
+from keras_transformers.models.native_features import native_features
 from keras_transformers.text import bert_inputs
 from keras_transformers.utils import replacing
 
@@ -23,12 +24,12 @@ def cached_features(
 ) -> np.ndarray:
     """Gives the feature vector of each sequence, from disk if it has been computed before.
 
-    What is kept is found again by the encoder's weights and the ids, not by a name, so that
-    another encoder or other texts can never be mistaken for these.
+    What is kept is found again by the encoder's weights, its precision and the ids, not by a name,
+    so that another encoder or other texts can never be mistaken for these.
 
     Args:
         encoder: from the dict of a BERT's inputs to floats of shape `(batch, dim)`; run without
-            dropout.
+            dropout, and a BERT SavedModel in it by way of `native_features`.
         sequences: the ids of each text, without padding.
         directory: where features are kept; made if it is not there.
         batch_size: int, sequences in a batch.
@@ -46,23 +47,31 @@ def cached_features(
 
 
 def _compute(encoder, sequences, path, batch_size, progress):
+    import tensorflow as tf
     from tqdm import tqdm
+
+    encoder = native_features(encoder, bert_inputs(sequences[0][None]))
+
+    # Traced once for all lengths.
+    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32)])
+    def run(ids):
+        return encoder(bert_inputs(ids), training=False)
 
     shape = (len(sequences), encoder.output_shape[-1])
     features = np.lib.format.open_memmap(path, mode="w+", dtype="float32", shape=shape)
     batches = plan_batches(sequences, batch_size, bucket_lengths(sequences))
     with tqdm(total=len(sequences), unit=" texts", desc="features", disable=not progress) as bar:
         for length, rows in batches:
-            ids = pad([sequences[row] for row in rows], length)
-            features[rows] = encoder.predict_on_batch(bert_inputs(ids))
+            features[rows] = run(pad([sequences[row] for row in rows], length))
             bar.update(len(rows))
     features.flush()
 
 
 def _fingerprint(encoder, sequences):
     digest = hashlib.sha256()
-    # Not their names: Keras numbers some of them by how many it has made.
-    digest.update("".join(type(layer).__name__ for layer in encoder.layers).encode())
+    for layer in encoder.layers:
+        # Not its name: Keras numbers some of them by how many it has made.
+        digest.update(f"{type(layer).__name__} {layer.compute_dtype} ".encode())
     for weight in encoder.weights:
         digest.update(np.ascontiguousarray(weight.numpy()))
     for sequence in sequences:

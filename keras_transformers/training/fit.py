@@ -56,7 +56,7 @@ def fit(
     done = len(keep.history)
     if done < epochs:
         model.fit(
-            make_batches(done),
+            **going_on(make_batches(done), model),
             initial_epoch=done,
             epochs=epochs,
             validation_data=validation,
@@ -67,6 +67,25 @@ def fit(
     if validation is not None:
         model.load_weights(directory / BEST_FILE)
     return keep.history
+
+
+def going_on(batches, model: keras.Model) -> dict:
+    """Gives the arguments of `keras.Model.fit` that spare it a new iterator for each epoch.
+
+    Keras makes two of them, which takes longer than a short epoch. One without an end does, where
+    the steps that are executed at once do not reach beyond an epoch's end.
+
+    Args:
+        batches: a `tf.data.Dataset` of known cardinality, one epoch of training.
+        model: compiled, to be trained on them.
+
+    Returns:
+        dict of `x` and `steps_per_epoch`.
+    """
+    steps = len(batches)
+    if steps % model.steps_per_execution:
+        return {"x": batches}
+    return {"x": batches.repeat(), "steps_per_epoch": steps}
 
 
 def best_epoch(history: list[dict]) -> int:

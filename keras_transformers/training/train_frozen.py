@@ -18,7 +18,7 @@ from keras_transformers.training.fused_adam import FusedAdam
 from keras_transformers.training.write_run import write_run
 from keras_transformers.utils import check_positive
 
-STEPS_PER_EXECUTION = 64
+MAX_STEPS_PER_EXECUTION = 64
 # For the heads that are trained on the way to something else.
 HEAD_LEARNING_RATE = 0.01
 
@@ -122,17 +122,27 @@ def train_head(
             features, labels, batch_size=batch_size, seed=seed, first_epoch=first_epoch
         )
 
-    compile_head(head, epochs * len(make_batches(0)), learning_rate)
+    compile_head(head, len(make_batches(0)), epochs, learning_rate)
     return fit(head, make_batches, epochs=epochs, directory=kept, resume=resume, verbose=verbose)
 
 
-def compile_head(head: keras.Model, num_train_steps: int, learning_rate: float) -> None:
-    """Compiles a head for Adam on the cross-entropy, its rate falling linearly to 0."""
-    rate = keras.optimizers.schedules.PolynomialDecay(learning_rate, num_train_steps, 0.0)
+def compile_head(head: keras.Model, steps: int, epochs: int, learning_rate: float) -> None:
+    """Compiles a head for Adam on the cross-entropy, its rate falling linearly to 0.
+
+    Args:
+        head: from feature vectors to class probabilities.
+        steps: int, the number of steps in an epoch.
+        epochs: int, the number of epochs after which the rate is 0.
+        learning_rate: float, the rate of the first step.
+    """
+    rate = keras.optimizers.schedules.PolynomialDecay(learning_rate, epochs * steps, 0.0)
     head.compile(
         optimizer=FusedAdam(rate),
         loss="sparse_categorical_crossentropy",
         metrics=["accuracy"],
         jit_compile=False,
-        steps_per_execution=STEPS_PER_EXECUTION,
+        # A divisor: see `going_on`.
+        steps_per_execution=max(n for n in range(1, MAX_STEPS_PER_EXECUTION + 1) if steps % n == 0),
     )
+    # Built in its first step, it would have TensorFlow trace that step twice.
+    head.optimizer.build(head.trainable_variables)

@@ -1,11 +1,16 @@
-import keras
+import importlib
+
 import numpy as np
 import pytest
 
+from keras_transformers.data.bucketed_batches import pad
 from keras_transformers.layers import HubLayer
 from keras_transformers.models import encoder_classifier
 from keras_transformers.text import bert_inputs
 from keras_transformers.training import cached_features
+
+# The function of the same name hides it.
+MODULE = importlib.import_module("keras_transformers.training.cached_features")
 
 
 @pytest.fixture(scope="module")
@@ -34,12 +39,10 @@ def test_each_row_is_what_the_encoder_gives_for_that_text(encoder, sequences, tm
 
 def test_computed_once(encoder, sequences, tmp_path, monkeypatch):
     first = np.array(cached_features(encoder, sequences, tmp_path, progress=False))
-    calls = []
-    monkeypatch.setattr(keras.Model, "predict_on_batch", lambda *args: calls.append(args))
+    monkeypatch.setattr(MODULE, "pad", None)
     np.testing.assert_array_equal(
         cached_features(encoder, sequences, tmp_path, progress=False), first
     )
-    assert not calls
 
 
 def test_other_texts_and_other_weights_are_not_mistaken_for_these(encoder, sequences, tmp_path):
@@ -61,15 +64,23 @@ def test_other_texts_and_other_weights_are_not_mistaken_for_these(encoder, seque
 
 
 def test_stopped_half_way_leaves_nothing(encoder, sequences, tmp_path, monkeypatch):
-    predict, calls = encoder.predict_on_batch, []
+    calls = []
 
-    def stop(self, x):
-        calls.append(x)
+    def stop(*args):
+        calls.append(args)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return predict(x)
+        return pad(*args)
 
-    monkeypatch.setattr(keras.Model, "predict_on_batch", stop)
+    monkeypatch.setattr(MODULE, "pad", stop)
     with pytest.raises(KeyboardInterrupt):
         cached_features(encoder, sequences, tmp_path, batch_size=2, progress=False)
     assert kept(tmp_path) == []
+
+
+def test_another_precision_is_not_mistaken_for_this(tiny_pair, sequences, tmp_path):
+    for dtype in ("float32", "mixed_bfloat16"):
+        layer = HubLayer(str(tiny_pair / "encoder"), dtype=dtype)
+        features = encoder_classifier(layer, pooling="mean").get_layer("features")
+        cached_features(features, sequences, tmp_path, progress=False)
+    assert len(kept(tmp_path)) == 2

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from keras_transformers.data import bucketed_batches
 from keras_transformers.training import fit
-from keras_transformers.training.fit import best_epoch
+from keras_transformers.training.fit import best_epoch, going_on
 
 ROWS, STEPS = 22, 6
 
@@ -220,3 +220,13 @@ def test_resumed_with_validation_keeps_the_best_epoch(tmp_path, validated, stopp
         assert got["val_accuracy"] == pytest.approx(expected["val_accuracy"])
     for weight, expected in zip(model.get_weights(), validated[0].get_weights(), strict=True):
         np.testing.assert_allclose(weight, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(("at_once", "endless"), [(1, True), (3, True), (4, False)])
+def test_steps_executed_at_once_end_with_the_epoch(uninterrupted, tmp_path, at_once, endless):
+    model = build_model()
+    model.steps_per_execution = at_once
+    assert ("steps_per_epoch" in going_on(make_batches(0), model)) == endless
+    history = fit(model, make_batches, epochs=3, directory=tmp_path, verbose=0)
+    assert int(model.optimizer.iterations) == 3 * STEPS
+    np.testing.assert_allclose(state_of(model), state_of(uninterrupted[0]), atol=1e-6)
