@@ -37,6 +37,7 @@ requirements:
 # The tests of what uses Keras alone, to be run on another backend.
 BACKEND_TESTS := \
 	tests/layers/test_dropout.py \
+	tests/layers/test_gelu.py \
 	tests/layers/test_layer_normalization.py \
 	tests/layers/test_masked_average_pooling_1d.py \
 	tests/layers/test_multi_head_self_attention.py \

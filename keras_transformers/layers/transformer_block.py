@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_transformers.layers import gelu
 from keras_transformers.layers.dropout import Dropout
 from keras_transformers.layers.layer_normalization import LayerNormalization
 from keras_transformers.layers.multi_head_self_attention import (
@@ -105,9 +106,7 @@ class TransformerBlock(keras.layers.Layer):
             num_heads, self.key_dim, attention_dropout, name="attention", **options
         )
         self.attention_norm = LayerNormalization(epsilon=epsilon, name="attention_norm", **options)
-        self.feed_forward_hidden = keras.layers.Dense(
-            ff_dim, activation=self.activation, name="feed_forward_hidden", **options
-        )
+        self.feed_forward_hidden = keras.layers.Dense(ff_dim, name="feed_forward_hidden", **options)
         self.feed_forward_output = keras.layers.Dense(
             embed_dim, name="feed_forward_output", **options
         )
@@ -147,16 +146,17 @@ class TransformerBlock(keras.layers.Layer):
         x = x if self.norm_first else self.attention_norm(x)
 
         h = self.feed_forward_norm(x) if self.norm_first else x
-        y = x + self.dropout(self._feed_forward(h), training=training)
+        y = x + self.dropout(self._feed_forward(h, training), training=training)
         y = y if self.norm_first else self.feed_forward_norm(y)
         send_mask_on(inputs, y, num_queries)
         return (y, scores) if return_attention_scores else y
 
-    def _feed_forward(self, x):
+    def _feed_forward(self, x, training):
         # One long list of vectors: TensorFlow has a single kernel for matrix product, bias and
         # activation, which takes nothing else.
         vectors = ops.reshape(x, (-1, self.embed_dim))
-        vectors = self.feed_forward_output(self.feed_forward_hidden(vectors))
+        activate = gelu.in_training(self.activation) if training else self.activation
+        vectors = self.feed_forward_output(activate(self.feed_forward_hidden(vectors)))
         return ops.reshape(vectors, ops.shape(x))
 
     def _check_width(self, shape):

@@ -8,32 +8,11 @@ from keras import ops
 from keras_transformers.checkpoints import bert_weights
 from keras_transformers.layers import TokenAndPositionEmbedding, TransformerBlock
 from keras_transformers.layers.dropout import Dropout
+from keras_transformers.layers.gelu import gelu_tanh
 from keras_transformers.layers.layer_normalization import LayerNormalization
 from keras_transformers.utils import check_positive, check_rate
 
 _INPUTS = ("input_word_ids", "input_mask", "input_type_ids")
-
-
-@keras.saving.register_keras_serializable(package="keras_transformers")
-def gelu_tanh(x):
-    r"""GELU through a tanh, as the first BERT and the models on TensorFlow Hub compute it.
-
-    \[ \tfrac{x}{2}\big(1 + \tanh\big(\sqrt{2/\pi}\,(x + 0.044715\,x^3)\big)\big) \]
-
-    (Hendrycks and Gimpel, 2016, arXiv 1606.08415, section 2). It is within 5e-4 of the exact one.
-
-    Args:
-        x: floats of any shape.
-
-    Returns:
-        Floats of the shape of `x`.
-
-    Example:
-        >>> from keras_transformers.models.bert_encoder import gelu_tanh
-        >>> round(float(gelu_tanh(1.0)), 4)
-        0.8412
-    """
-    return keras.activations.gelu(x, approximate=True)
 
 
 @keras.saving.register_keras_serializable(package="keras_transformers")

@@ -227,6 +227,6 @@ def test_steps_executed_at_once_end_with_the_epoch(uninterrupted, tmp_path, at_o
     model = build_model()
     model.steps_per_execution = at_once
     assert ("steps_per_epoch" in going_on(make_batches(0), model)) == endless
-    history = fit(model, make_batches, epochs=3, directory=tmp_path, verbose=0)
+    fit(model, make_batches, epochs=3, directory=tmp_path, verbose=0)
     assert int(model.optimizer.iterations) == 3 * STEPS
     np.testing.assert_allclose(state_of(model), state_of(uninterrupted[0]), atol=1e-6)
