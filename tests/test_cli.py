@@ -498,6 +498,22 @@ def test_frozen_bert_leaves_a_model_that_evaluates_and_predicts(frozen, news_dir
     assert set(json.loads(out)["probabilities"]) == set(metrics["data"]["classes"])
 
 
+def test_frozen_bert_in_half_precision(news_directory, tiny_pair, tmp_path, run):
+    command = ["train", "frozen-bert", "--data", news_directory, "--encoder", tiny_pair]
+    try:
+        code, _, err = run(
+            *command, "--mixed-precision", "bfloat16", "--epochs", 1, "--output", tmp_path
+        )
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert code == 0, err
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert metrics["arguments"]["mixed_precision"] == "bfloat16"
+    code, out, _ = run("evaluate", "--trust", tmp_path, "--data", news_directory)
+    assert code == 0
+    assert f"Test accuracy {metrics['test']['accuracy']:.4f}" in out
+
+
 def test_a_model_with_a_saved_model_in_it_has_to_be_trusted(frozen, refused):
     assert "pass --trust" in refused("predict", frozen, "text")
 

@@ -45,7 +45,7 @@ def encoder_classifier(
     encoder.trainable = trainable
     features = encoder_features(encoder, pooling)
     head = classification_head(features.output_shape[-1], num_classes, rate)
-    inputs = dict(zip(INPUTS, features.inputs, strict=True))
+    inputs = features.input
     return keras.Model(inputs, head(features(inputs)), name="encoder_classifier")
 
 
