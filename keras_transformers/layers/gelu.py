@@ -38,16 +38,16 @@ def in_training(activation: Callable) -> Callable:
 
     \[ y = x \, p(x), \qquad \frac{\partial y}{\partial x} = p(x) + x \, p'(x) \]
 
-    TensorFlow's own way back takes twice as many operations, and those in half precision are slow.
+    TensorFlow's own way back takes more operations, and those in half precision are slow.
     Where no gradient is wanted the activation itself is faster: TensorFlow has one kernel for it
     and the layer in front.
 
     Args:
-        activation: a function of a tensor.
+        activation: a function from floats of any shape to floats of that shape.
 
     Returns:
-        Such a function, of the same values; `activation` itself if it is no GELU, or on another
-        backend than TensorFlow.
+        Such a function, of the same values and dtype; `activation` itself if it is no GELU, or on
+        another backend than TensorFlow.
     """
     if keras.backend.backend() != "tensorflow":
         return activation

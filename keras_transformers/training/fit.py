@@ -72,15 +72,15 @@ def fit(
 def going_on(batches, model: keras.Model) -> dict:
     """Gives the arguments of `keras.Model.fit` that spare it a new iterator for each epoch.
 
-    Keras makes two of them, which takes longer than a short epoch. One without an end does, where
-    the steps that are executed at once do not reach beyond an epoch's end.
+    Keras makes two of them, which takes longer than a short epoch. A single one without an end
+    serves where no epoch ends amid the steps that are executed at once.
 
     Args:
         batches: a `tf.data.Dataset` of known cardinality, one epoch of training.
         model: compiled, to be trained on them.
 
     Returns:
-        dict of `x` and `steps_per_epoch`.
+        dict of `x` and, where one iterator serves all epochs, `steps_per_epoch`.
     """
     steps = len(batches)
     if steps % model.steps_per_execution:

@@ -29,6 +29,23 @@ def test_gives_the_same(tiny_pair, pooling):
     np.testing.assert_allclose(native(BATCH), features(BATCH), rtol=0, atol=1e-5)
 
 
+def test_a_bert_that_has_signatures_alone(tiny_pair, tmp_path):
+    encoder = tf.saved_model.load(str(tiny_pair / "encoder"))
+    module = tf.Module()
+    module.encoder = encoder
+    specs = {name: tf.TensorSpec((None, None), tf.int32, name=name) for name in SAMPLE}
+
+    @tf.function(input_signature=[specs])
+    def serve(inputs):
+        outputs = encoder(inputs)
+        return {name: outputs[name] for name in ("sequence_output", "pooled_output")}
+
+    tf.saved_model.save(module, str(tmp_path), signatures=serve)
+    features = features_of(HubLayer(str(tmp_path), signature="serving_default"))
+    native = native_features(features, SAMPLE)
+    np.testing.assert_allclose(native(BATCH), features(BATCH), rtol=0, atol=1e-5)
+
+
 def test_computes_in_the_layers_dtype(tiny_pair):
     features = features_of(HubLayer(str(tiny_pair / "encoder"), dtype="mixed_bfloat16"))
     native = native_features(features, SAMPLE)
