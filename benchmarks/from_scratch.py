@@ -57,14 +57,14 @@ def lesson(clock, data, rows, batch_size):
 def ours(clock, data, rows, batch_size, jit=False):
     """What `keras-transformers train from-scratch` does."""
     from keras_transformers.models import transformer_classifier
-    from keras_transformers.training.train_from_scratch import compile_classifier
+    from keras_transformers.training.train_from_scratch import compile_from_scratch
 
     news = _read(data, rows)
     clock.lap()
     train, test = _bucketed(news, batch_size, jit)
     vocabulary = clock.lap()
     model = transformer_classifier()
-    compile_classifier(model, len(train), jit=jit)
+    compile_from_scratch(model, len(train), jit=jit)
     return _train(clock, model, train, test) | {"vocabulary_s": vocabulary}
 
 
@@ -79,7 +79,7 @@ def keras_hub(clock, data, rows, batch_size):
     from keras_hub.layers import TokenAndPositionEmbedding, TransformerEncoder
 
     from keras_transformers.layers import MaskedAveragePooling1D
-    from keras_transformers.training.train_from_scratch import compile_classifier
+    from keras_transformers.training.train_from_scratch import compile_from_scratch
 
     news = _read(data, rows)
     clock.lap()
@@ -90,7 +90,7 @@ def keras_hub(clock, data, rows, batch_size):
     x = TransformerEncoder(intermediate_dim=32, num_heads=2, dropout=0.1)(x)
     x = keras.layers.Dropout(0.1)(MaskedAveragePooling1D()(x))
     model = keras.Model(ids, _head(x))
-    compile_classifier(model, len(train))
+    compile_from_scratch(model, len(train))
     return _train(clock, model, train, test) | {"vocabulary_s": vocabulary}
 
 

@@ -34,7 +34,9 @@ class MultiHeadSelfAttention(keras.layers.Layer):
        A_i = W^Q_i {W^K_i}^\top, \quad a_i = b^Q_i {W^K_i}^\top \]
 
     where `c` is the same for all keys, so that softmax takes it out, and the values go straight
-    through \( W^V_i W^O_i \). Less is computed, and the weights and results are the same.
+    through \( W^V_i W^O_i \). Less is computed, and the weights and results are the same. Nor are
+    they formed for `num_queries < key_dim`: each query then goes through \( {W^K_i}^\top \), and
+    what it gathers of `x` through \( W^V_i \).
 
     Args:
         num_heads: int, the number of heads `h`.
@@ -107,7 +109,11 @@ class MultiHeadSelfAttention(keras.layers.Layer):
     ):
         asking = inputs if num_queries is None else inputs[:, :num_queries]
         mask = _combine(get_keras_mask(inputs), attention_mask, num_queries)
-        attend = self._attend_folded if self.folded else self._attend
+        attend = self._attend
+        if self.folded:
+            attend = self._attend_folded
+        elif num_queries is not None and num_queries < self.key_dim:
+            attend = self._attend_for_few
         outputs, weights = attend(asking, inputs, mask, training)
         send_mask_on(inputs, outputs, num_queries)
         return (outputs, weights) if return_attention_scores else outputs
@@ -117,10 +123,7 @@ class MultiHeadSelfAttention(keras.layers.Layer):
         q = self._heads(self.query_dense, asking, (0, 2, 1, 3)) / math.sqrt(self.key_dim)
         k = self._heads(self.key_dense, inputs, (0, 2, 3, 1))
         v = self._heads(self.value_dense, inputs, (0, 2, 1, 3))
-        scores = ops.matmul(q, k)
-        if mask is not None:
-            scores = scores + _additive(mask[:, None], scores.dtype)
-        weights = ops.softmax(scores)
+        weights = _weights(ops.matmul(q, k), mask, heads_axis=1)
         heads = ops.matmul(self.dropout_layer(weights, training=training), v)
         heads = ops.reshape(ops.transpose(heads, (0, 2, 1, 3)), (-1, self.num_heads * self.key_dim))
         return ops.reshape(self.output_dense(heads), ops.shape(asking)), weights
@@ -140,13 +143,27 @@ class MultiHeadSelfAttention(keras.layers.Layer):
 
         q = ops.matmul(ops.reshape(asking, (-1, dim)), scoring) + scoring_bias
         q = ops.reshape(q, (batch, queries, self.num_heads, dim))
-        scores = ops.einsum("bqhd,bkd->bqhk", q, inputs)
-        if mask is not None:
-            scores = scores + _additive(mask[:, :, None], scores.dtype)
-        weights = ops.softmax(scores)
+        weights = _weights(ops.einsum("bqhd,bkd->bqhk", q, inputs), mask, heads_axis=2)
         heads = ops.einsum("bqhk,bkd->bqhd", weights, inputs)
         outputs = ops.matmul(ops.reshape(heads, (-1, self.num_heads * dim)), mixing) + mixing_bias
         return ops.reshape(outputs, ops.shape(asking)), ops.transpose(weights, (0, 2, 1, 3))
+
+    def _attend_for_few(self, asking, inputs, mask, training):
+        """Gives the same; keys and values of all positions would be most of the work."""
+        batch, queries, _ = ops.shape(asking)
+        keys = self._with_bias(self.key_dense) / math.sqrt(self.key_dim)
+        values = self._with_bias(self.value_dense)
+
+        q = ops.reshape(self.query_dense(asking), (batch, queries, self.num_heads, self.key_dim))
+        q = ops.einsum("bqhc,dhc->bqhd", q, keys)
+        scores = ops.einsum("bqhd,bkd->bqhk", q[..., :-1], inputs) + q[..., -1:]
+        weights = _weights(scores, mask, heads_axis=2)
+        kept = self.dropout_layer(weights, training=training)
+        mixed = ops.einsum("bqhk,bkd->bqhd", kept, inputs)
+        mixed = ops.concatenate([mixed, ops.sum(kept, axis=-1, keepdims=True)], axis=-1)
+        heads = ops.einsum("bqhd,dhc->bqhc", mixed, values)
+        heads = ops.reshape(heads, (batch, queries, self.num_heads * self.key_dim))
+        return self.output_dense(heads), ops.transpose(weights, (0, 2, 1, 3))
 
     def _scoring_weights(self, dim):
         r"""Gives \( W^Q_i {W^K_i}^\top / \sqrt{d_k} \) of all heads and the bias to go with it."""
@@ -218,7 +235,11 @@ def _combine(sent_along, attention_mask, num_queries):
     return functools.reduce(ops.logical_and, masks) if masks else None
 
 
-def _additive(mask, dtype):
-    """Gives 0 where the mask is True, and elsewhere a number that leaves nothing of a softmax."""
-    lowest = -3e4 if keras.backend.standardize_dtype(dtype) == "float16" else -1e9
-    return (1 - ops.cast(mask, dtype)) * lowest
+def _weights(scores, mask, heads_axis):
+    """Gives the softmax of the scores over the keys, the last axis, that the mask allows."""
+    if mask is not None:
+        # Leaves nothing of a softmax.
+        lowest = -3e4 if keras.backend.standardize_dtype(scores.dtype) == "float16" else -1e9
+        forbidden = 1 - ops.cast(ops.expand_dims(mask, heads_axis), scores.dtype)
+        scores = scores + forbidden * lowest
+    return ops.softmax(scores)

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import keras
@@ -19,7 +20,7 @@ def cached_features(
     sequences: Sequence[np.ndarray],
     directory: str | os.PathLike,
     *,
-    batch_size: int = 128,
+    batch_size: int = 64,
     progress: bool = True,
 ) -> np.ndarray:
     """Gives the feature vector of each sequence, from disk if it has been computed before.
@@ -51,19 +52,29 @@ def _compute(encoder, sequences, path, batch_size, progress):
     from tqdm import tqdm
 
     encoder = native_features(encoder, bert_inputs(sequences[0][None]))
+    shape = (len(sequences), encoder.output_shape[-1])
+    features = np.lib.format.open_memmap(path, mode="w+", dtype="float32", shape=shape)
 
-    # Traced once for all lengths.
     @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32)])
     def run(ids):
         return encoder(bert_inputs(ids), training=False)
 
-    shape = (len(sequences), encoder.output_shape[-1])
-    features = np.lib.format.open_memmap(path, mode="w+", dtype="float32", shape=shape)
-    batches = plan_batches(sequences, batch_size, bucket_lengths(sequences))
-    with tqdm(total=len(sequences), unit=" texts", desc="features", disable=not progress) as bar:
-        for length, rows in batches:
-            features[rows] = run(pad([sequences[row] for row in rows], length))
-            bar.update(len(rows))
+    run = run.get_concrete_function()  # for all lengths
+
+    def compute(batch):
+        length, rows = batch
+        features[rows] = run(tf.constant(pad([sequences[row] for row in rows], length))).numpy()
+        return len(rows)
+
+    # Two batches at a time: while one waits for its slowest thread, the other has work for the
+    # rest. The longest come first, so that both end at about the same time.
+    batches = plan_batches(sequences, batch_size, bucket_lengths(sequences))[::-1]
+    with (
+        tqdm(total=len(sequences), unit=" texts", desc="features", disable=not progress) as bar,
+        ThreadPoolExecutor(2) as pool,
+    ):
+        for done in pool.map(compute, batches):
+            bar.update(done)
     features.flush()
 
 

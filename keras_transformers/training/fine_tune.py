@@ -12,6 +12,7 @@ from keras_transformers.data.bucketed_batches import XLA_LENGTHS, bucket_lengths
 from keras_transformers.models import TextClassifier
 from keras_transformers.text import bert_inputs
 from keras_transformers.training.begin_run import begin_run
+from keras_transformers.training.compile_classifier import compile_classifier
 from keras_transformers.training.create_optimizer import create_optimizer
 from keras_transformers.training.fit import best_epoch, fit
 from keras_transformers.training.train_frozen import (
@@ -133,9 +134,7 @@ def fine_tune(
     steps = training_steps(len(train_rows), batch_size, epochs, warmup)
     optimizer = create_optimizer(learning_rate, *steps)
     optimizer.weight_decay = weight_decay
-    model.classifier.compile(
-        optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=jit
-    )
+    compile_classifier(model.classifier, optimizer, jit=jit)
     prepared = time.perf_counter() - started
     with warnings.catch_warnings():
         # With mean pooling the pooler takes no part; the optimizer leaves it alone.

@@ -10,6 +10,7 @@ from keras_transformers.data.bucketed_batches import XLA_LENGTHS, bucket_lengths
 from keras_transformers.models import TextClassifier, transformer_classifier
 from keras_transformers.text import WordVectorizer
 from keras_transformers.training.begin_run import begin_run
+from keras_transformers.training.compile_classifier import compile_classifier
 from keras_transformers.training.fit import fit
 from keras_transformers.training.fused_adam import FusedAdam
 from keras_transformers.training.write_run import write_run
@@ -115,7 +116,7 @@ def train_from_scratch(
         )
 
     classifier = transformer_classifier(num_classes=len(news.class_names), **sizes)
-    compile_classifier(classifier, epochs * len(make_batches(0)), jit=jit)
+    compile_from_scratch(classifier, epochs * len(make_batches(0)), jit=jit)
     prepared = time.perf_counter() - started
     history = fit(
         classifier,
@@ -129,8 +130,8 @@ def train_from_scratch(
     return model, write_run(directory, model, news, history, prepared=prepared, arguments=arguments)
 
 
-def compile_classifier(model: keras.Model, num_train_steps: int, *, jit: bool = False) -> None:
-    """Compiles a classifier for Adam on the cross-entropy, its rate falling linearly to 0.
+def compile_from_scratch(model: keras.Model, num_train_steps: int, *, jit: bool = False) -> None:
+    """Compiles a classifier for Adam, its rate falling linearly to 0.
 
     Args:
         model: from ids to class probabilities.
@@ -138,12 +139,4 @@ def compile_classifier(model: keras.Model, num_train_steps: int, *, jit: bool = 
         jit: bool, whether to compile the training step with XLA, once for each length.
     """
     rate = keras.optimizers.schedules.PolynomialDecay(LEARNING_RATE, num_train_steps, 0.0)
-    model.compile(
-        optimizer=FusedAdam(rate),
-        loss="sparse_categorical_crossentropy",
-        metrics=["accuracy"],
-        jit_compile=jit,
-        steps_per_execution=STEPS_PER_EXECUTION,
-    )
-    # Built in its first step, it would have TensorFlow trace that step twice.
-    model.optimizer.build(model.trainable_variables)
+    compile_classifier(model, FusedAdam(rate), jit=jit, steps_per_execution=STEPS_PER_EXECUTION)

@@ -12,6 +12,7 @@ from keras_transformers.data import News
 from keras_transformers.models import TextClassifier
 from keras_transformers.training.begin_run import begin_run
 from keras_transformers.training.cached_features import cached_features
+from keras_transformers.training.compile_classifier import compile_classifier
 from keras_transformers.training.feature_batches import feature_batches
 from keras_transformers.training.fit import fit
 from keras_transformers.training.fused_adam import FusedAdam
@@ -127,7 +128,7 @@ def train_head(
 
 
 def compile_head(head: keras.Model, steps: int, epochs: int, learning_rate: float) -> None:
-    """Compiles a head for Adam on the cross-entropy, its rate falling linearly to 0.
+    """Compiles a head for Adam, its rate falling linearly to 0.
 
     Args:
         head: from feature vectors to class probabilities.
@@ -136,13 +137,6 @@ def compile_head(head: keras.Model, steps: int, epochs: int, learning_rate: floa
         learning_rate: float, the rate of the first step.
     """
     rate = keras.optimizers.schedules.PolynomialDecay(learning_rate, epochs * steps, 0.0)
-    head.compile(
-        optimizer=FusedAdam(rate),
-        loss="sparse_categorical_crossentropy",
-        metrics=["accuracy"],
-        jit_compile=False,
-        # A divisor: see `going_on`.
-        steps_per_execution=max(n for n in range(1, MAX_STEPS_PER_EXECUTION + 1) if steps % n == 0),
-    )
-    # Built in its first step, it would have TensorFlow trace that step twice.
-    head.optimizer.build(head.trainable_variables)
+    # A divisor: see `going_on`.
+    at_once = max(n for n in range(1, MAX_STEPS_PER_EXECUTION + 1) if steps % n == 0)
+    compile_classifier(head, FusedAdam(rate), steps_per_execution=at_once)

@@ -66,6 +66,28 @@ def test_equals_the_equations(rng, key_dim, explicit, implicit):
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow's gradient tape")
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+def test_few_queries_have_the_gradients_of_all(rng, dropout):
+    import tensorflow as tf
+
+    attention, x = built(rng, dropout=dropout), tf.constant(random_inputs(rng))
+    # Dropout of whole rows, so that all and few can be given the same.
+    kept = np.array([2.0, 0, 2], "float32").reshape(BATCH, 1, 1, 1)
+    attention.dropout_layer = lambda weights, training: weights * (kept if dropout else 1)
+    mask = random_mask(rng, BATCH, LENGTH)
+    gradients = []
+    for options in ({"num_queries": 2}, {}):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            outputs = attention(x, attention_mask=mask, **options)
+            loss = tf.reduce_mean(outputs[:, :2] ** 3)
+        gradients.append(tape.gradient(loss, [x, *attention.trainable_variables]))
+    for ours, expected in zip(*gradients, strict=True):
+        scale = max(1, np.abs(expected).max())
+        np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-5 * scale)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow's gradient tape")
 def test_folded_weights_have_the_gradients_of_their_factors(rng):
     import tensorflow as tf
 

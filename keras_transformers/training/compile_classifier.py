@@ -1,0 +1,35 @@
+"""A classifier made ready for training."""
+
+import keras
+import numpy as np
+
+
+def compile_classifier(
+    model: keras.Model,
+    optimizer: keras.optimizers.Optimizer,
+    *,
+    jit: bool = False,
+    steps_per_execution: int = 1,
+) -> None:
+    """Compiles a classifier for the cross-entropy with integer labels, and its accuracy.
+
+    The optimizer's variables and the metrics' are made here. Made in the first step, they would
+    have TensorFlow trace that step twice.
+
+    Args:
+        model: built, from anything to class probabilities of shape `(batch, num_classes)`.
+        optimizer: minimises the cross-entropy.
+        jit: bool, whether to compile the steps with XLA, once for each length.
+        steps_per_execution: int, the number of steps between two returns to Python.
+    """
+    model.compile(
+        optimizer=optimizer,
+        loss="sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+        jit_compile=jit,
+        steps_per_execution=steps_per_execution,
+    )
+    model.optimizer.build(model.trainable_variables)  # wrapped in another for float16
+    some = np.ones((1, model.output_shape[-1]), "float32")
+    model.compute_metrics(None, np.zeros(1, "int32"), some)
+    model.reset_metrics()
