@@ -382,6 +382,7 @@ def test_model_with_tokenizer_trains(small):
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_other_backends(small, backend):
+    pytest.importorskip(backend)
     script = (
         "import json, sys, keras, tensorflow as tf\n"
         "from keras_transformers.text.word_piece_tokenizer import WordPieceTokenizer\n"
