@@ -33,7 +33,7 @@ def cached_features(
             dropout, and a BERT SavedModel in it by way of `native_features`.
         sequences: the ids of each text, without padding.
         directory: where features are kept; made if it is not there.
-        batch_size: int, sequences in a batch.
+        batch_size: int, sequences in a batch; two batches are computed at a time.
         progress: bool, whether to show a progress bar on standard error.
 
     Returns:
@@ -59,7 +59,8 @@ def _compute(encoder, sequences, path, batch_size, progress):
     def run(ids):
         return encoder(bert_inputs(ids), training=False)
 
-    run = run.get_concrete_function()  # for all lengths
+    # Traced here, once for all lengths, not by the threads: Keras keeps state for each of them.
+    run = run.get_concrete_function()
 
     def compute(batch):
         length, rows = batch

@@ -17,10 +17,11 @@ def compile_classifier(
     have TensorFlow trace that step twice.
 
     Args:
-        model: built, from anything to class probabilities of shape `(batch, num_classes)`.
+        model: built, to class probabilities of shape `(batch, num_classes)`. It is compiled in
+            place.
         optimizer: minimises the cross-entropy.
         jit: bool, whether to compile the steps with XLA, once for each length.
-        steps_per_execution: int, the number of steps between two returns to Python.
+        steps_per_execution: int, steps between two returns to Python.
     """
     model.compile(
         optimizer=optimizer,
@@ -30,6 +31,6 @@ def compile_classifier(
         steps_per_execution=steps_per_execution,
     )
     model.optimizer.build(model.trainable_variables)  # wrapped in another for float16
-    some = np.ones((1, model.output_shape[-1]), "float32")
-    model.compute_metrics(None, np.zeros(1, "int32"), some)
+    probabilities = np.ones((1, model.output_shape[-1]), "float32")
+    model.compute_metrics(None, np.zeros(1, "int32"), probabilities)
     model.reset_metrics()
