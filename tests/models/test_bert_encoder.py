@@ -378,10 +378,12 @@ encoder = keras.models.load_model(folder + "/encoder.keras")
 outputs = encoder(inputs, return_attention_scores=True)
 flat = [keras.ops.convert_to_numpy(x) for x in keras.tree.flatten(outputs)]
 symbolic = {name: keras.Input((None,), dtype="int32", name=name) for name in inputs}
-model = keras.Model(symbolic, keras.layers.Dense(1)(encoder(symbolic)["pooled_output"]))
-model.compile("adam", "mse")
+# From zeros the loss starts at 1; a random head could start at the target.
+head = keras.layers.Dense(1, kernel_initializer="zeros")
+model = keras.Model(symbolic, head(encoder(symbolic)["pooled_output"]))
+model.compile(keras.optimizers.Adam(0.01), "mse")
 losses = model.fit(inputs, np.ones((len(inputs["input_mask"]), 1)), epochs=9, verbose=0).history
-assert losses["loss"][-1] < losses["loss"][0], losses
+assert losses["loss"][-1] < 0.5 * losses["loss"][0], losses
 np.savez(folder + "/outputs.npz", *flat)
 """
 
