@@ -111,6 +111,8 @@ def main():
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
+    if not options.vocabulary and not options.checkpoint:
+        parser.error("expected --vocabulary, --checkpoint or both, found neither")
 
     table = []
     with tempfile.TemporaryDirectory() as scratch:

@@ -1,7 +1,5 @@
 """Runs the command line: `python -m keras_transformers`."""
 
-import sys
+from keras_transformers.cli import console
 
-from keras_transformers.cli import main
-
-sys.exit(main())
+console()

@@ -3,10 +3,12 @@
 import argparse
 import json
 import math
+import os
 import sys
 from pathlib import Path
 
 PROGRAM = "keras-transformers"
+STOPPED = 130
 SIZES = {
     "vocab_size": (20_000, "different word ids"),
     "maxlen": (256, "words of a text that are read"),
@@ -30,6 +32,17 @@ SMALL_BERT = "the small BERT of 4 layers and 128 numbers on TensorFlow Hub"
 HUGGING_FACE_BERT = "google-bert/bert-base-uncased"
 
 
+def console() -> None:
+    """Runs the command line and ends the process."""
+    code = main()
+    if code == STOPPED:
+        # Threads of TensorFlow's that an interrupt left waiting can keep a process from ending.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command; returns the exit code, 2 where something given to it was wrong."""
     options = _parse(arguments)
@@ -40,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         print(f"{PROGRAM}: stopped", file=sys.stderr)
-        return 130
+        return STOPPED
 
 
 def _parse(arguments):
@@ -632,6 +645,8 @@ def _load(path, trust):
                 f"{path}: expected a model without a SavedModel, found one with it; pass --trust "
                 "if you trust where it comes from, for a SavedModel runs code of its own"
             ) from error
+        if "`handle` must lead" in str(error):
+            raise ValueError(f"{path}: the SavedModel in it is gone: {_one_line(error)}") from error
         reason = _shorten(_one_line(error))
         raise ValueError(f"{path}: expected a .keras file, found another: {reason}") from error
     if not isinstance(model, TextClassifier):

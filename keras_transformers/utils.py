@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,12 +25,14 @@ def check_rate(name: str, value: float) -> float:
 def replacing(path: str | os.PathLike) -> Iterator[Path]:
     """Gives a temporary name to write to, which takes the place of `path` once all is written."""
     path = Path(path)
-    temporary = path.with_name(f".unfinished-{path.name}")
     try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        # A directory of its own: another process may be writing the same file.
+        with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=path.parent) as directory:
+            temporary = Path(directory, path.name)
+            yield temporary
+            os.replace(temporary, path)
+    except OSError as error:
+        raise OSError(f"{path}: could not be written: {error}") from error
 
 
 def markdown_table(rows: list[dict]) -> str:

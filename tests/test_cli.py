@@ -6,6 +6,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -472,6 +473,21 @@ def test_real_process_prints_one_line_and_exits_with_2(trained, tmp_path):
     assert "train.csv, line 1: expected" in result.stderr
 
 
+def test_interrupted_training_ends_at_once(news_directory, tmp_path):
+    arguments = [*TRAIN, "--data", news_directory, "--output", tmp_path, "--epochs", "100000"]
+    with subprocess.Popen(
+        [sys.executable, "-u", "-m", "keras_transformers", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        next(line for line in process.stdout if line.startswith("Epoch 3/"))
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors.endswith("keras-transformers: stopped\n")
+
+
 # --- frozen BERT -----------------------------------------------------------------------------
 
 
@@ -516,6 +532,22 @@ def test_frozen_bert_in_half_precision(news_directory, tiny_pair, tmp_path, run)
 
 def test_a_model_with_a_saved_model_in_it_has_to_be_trusted(frozen, refused):
     assert "pass --trust" in refused("predict", frozen, "text")
+
+
+def test_a_saved_model_that_has_gone_is_named(news_directory, tiny_pair, tmp_path, refused):
+    shutil.copytree(tiny_pair, tmp_path / "pair")
+    command = ["train", "frozen-bert", "--data", news_directory, "--encoder", tmp_path / "pair"]
+    with contextlib.redirect_stdout(io.StringIO()):
+        assert cli.main([*map(str, command), "--epochs=1", f"--output={tmp_path / 'run'}"]) == 0
+    (tmp_path / "pair").rename(tmp_path / "moved")
+    line = refused("predict", "--trust", tmp_path / "run", "text")
+    assert f"{tmp_path / 'run' / 'model.keras'}: the SavedModel in it is gone" in line
+    assert str(tmp_path / "pair" / "preprocessor") in line
+
+
+def test_encoder_that_is_not_there(news_directory, tmp_path, refused):
+    arguments = ["--data", news_directory, "--output", tmp_path, "--encoder", "no/where"]
+    assert "encoder='no/where', which is not there" in refused("train", "frozen-bert", *arguments)
 
 
 def test_default_encoder_offline_says_what_to_pass_instead(

@@ -33,12 +33,21 @@ def test_replacing_gives_the_file_its_name_at_the_end(tmp_path):
     target = tmp_path / "metrics.json"
     target.write_text("old")
     with replacing(target) as path:
-        assert path.parent == tmp_path
+        assert path.parent.parent == tmp_path
         assert path.suffix == ".json"
         path.write_text("new")
         assert target.read_text() == "old"
     assert target.read_text() == "new"
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_replacing_twice_at_once(tmp_path):
+    with replacing(tmp_path / "a.txt") as first:
+        first.write_text("first")
+        with replacing(tmp_path / "a.txt") as second:
+            second.write_text("second")
+        assert first.read_text() == "first"
+    assert (tmp_path / "a.txt").read_text() == "first"
 
 
 def test_replacing_takes_a_path_as_text(tmp_path):
@@ -64,6 +73,9 @@ def test_replacing_leaves_the_old_file_where_writing_fails(tmp_path, error):
 
 
 def test_replacing_leaves_nothing_where_there_was_nothing(tmp_path):
-    with pytest.raises(OSError, match="disk full"), replacing(tmp_path / "a.txt"):
+    with (
+        pytest.raises(OSError, match=r"a.txt: could not.* disk full"),
+        replacing(tmp_path / "a.txt"),
+    ):
         raise OSError("disk full")
     assert list(tmp_path.iterdir()) == []

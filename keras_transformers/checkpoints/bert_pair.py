@@ -22,12 +22,19 @@ def bert_pair(
         directory: where exported models are kept; an encoder that is there is not exported again.
 
     Returns:
-        The handles of the preprocessing model and of the encoder.
+        The handles of the preprocessing model and of the encoder, local ones as absolute paths:
+        a model saved with them opens from anywhere.
 
     Raises:
-        FileNotFoundError, ValueError: if a Hugging Face directory cannot be exported, or there is
-            no telling which preprocessing model goes with the encoder.
+        FileNotFoundError: if `encoder` is neither there nor an address.
+        ValueError: if a Hugging Face directory cannot be exported, or there is no telling which
+            preprocessing model goes with the encoder.
     """
+    if not os.path.exists(encoder) and "://" not in str(encoder):
+        raise FileNotFoundError(
+            "`encoder` must be a directory, an archive or an address. "
+            f"Received: encoder={str(encoder)!r}, which is not there"
+        )
     source = Path(encoder)
     if (source / "config.json").is_file():
         source = Path(directory).absolute() / f"bert-{_fingerprint(source)}"
@@ -36,13 +43,17 @@ def bert_pair(
             export_to_hub(encoder, source)
     if (source / "encoder").is_dir() and (source / "preprocessor").is_dir():
         pair = source.absolute()
-        return str(preprocessor or pair / "preprocessor"), str(pair / "encoder")
+        return _absolute(preprocessor or pair / "preprocessor"), str(pair / "encoder")
     if preprocessor is None:
         raise ValueError(
             "`preprocessor` must name the preprocessing model that goes with the encoder. "
             f"Received: preprocessor=None, encoder={str(encoder)!r}"
         )
-    return str(preprocessor), str(encoder)
+    return _absolute(preprocessor), _absolute(encoder)
+
+
+def _absolute(handle):
+    return os.path.abspath(handle) if os.path.exists(handle) else str(handle)
 
 
 def _fingerprint(directory):

@@ -21,8 +21,11 @@ from keras_transformers.checkpoints.hugging_face import (
     read_tokenizer_config,
     tensor_shapes,
 )
-
-_SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
+from keras_transformers.checkpoints.vocabulary import (
+    SPECIAL_TOKENS,
+    check_vocabulary,
+    read_vocabulary,
+)
 
 
 def export_to_hub(
@@ -59,8 +62,8 @@ def export_to_hub(
             shards), `vocab.txt` and optionally `tokenizer_config.json`; or a dict with the
             names of `config.json`, which gives an encoder with random weights. If a directory's
             tensors have no pooler, a random one is made and a warning says so.
-        directory: where the pair is written; must not exist, or be empty. It appears when both
-            are complete, never before.
+        directory: where the pair is written; must not exist, or be empty. The pair appears in it
+            when both models are complete, never before.
         vocab_file: a WordPiece vocabulary, one token a line. None means the `vocab.txt` of the
             directory; for a dict, a vocabulary made up of single characters.
         lower_case: bool, whether the preprocessing model lower-cases and strips accents. None
@@ -89,7 +92,7 @@ def export_to_hub(
         >>> tuple(encoder(preprocessor(tf.constant(["Rates rise"])))["sequence_output"].shape)
         (1, 128, 8)
     """
-    directory = Path(directory)
+    directory = Path(directory).resolve()
     if directory.exists() and not (directory.is_dir() and not any(directory.iterdir())):
         raise FileExistsError(
             f"`directory` must not exist yet, or be empty. Received: {str(directory)!r}"
@@ -107,6 +110,8 @@ def export_to_hub(
             vocab_file = vocab_file or Path(source) / "vocab.txt"
             _warn_of_new_pooler(tensors, source)
         lower_case = tokenizer.get("do_lower_case", True) if lower_case is None else lower_case
+        if not isinstance(lower_case, bool):
+            raise ValueError(f"`lower_case` must be a bool. Received: lower_case={lower_case!r}")
         _check_vocabulary(vocab_file, config["vocab_size"])
         _warn_of_other_tokenizer(tokenizer, lower_case)
 
@@ -251,8 +256,13 @@ def _random_tensors(config, seed):
 
 
 def _make_vocabulary(directory, size):
+    if size < 4:
+        raise ValueError(
+            f"`vocab_size` must be at least 4, for {', '.join(SPECIAL_TOKENS[:4])}. "
+            f"Received: vocab_size={size}"
+        )
     characters = string.ascii_lowercase + string.digits
-    tokens = [*_SPECIAL_TOKENS, "[MASK]", *characters, *(f"##{c}" for c in characters)]
+    tokens = [*SPECIAL_TOKENS, *characters, *(f"##{c}" for c in characters)]
     tokens += [*string.ascii_uppercase, *(f"##{c}" for c in string.ascii_uppercase)]
     tokens += string.punctuation
     tokens += (f"[unused{i}]" for i in range(size - len(tokens)))
@@ -267,14 +277,8 @@ def _check_vocabulary(file, size):
             "`vocab_file` must be an existing file, a WordPiece vocabulary with one token a line. "
             f"Received: {str(file)!r}"
         )
-    # Not splitlines(): a vocabulary may hold Unicode's other line separators as tokens.
-    tokens = Path(file).read_bytes().decode("utf-8").removesuffix("\n").split("\n")
-    missing = [token for token in _SPECIAL_TOKENS if token not in tokens]
-    if missing:
-        raise ValueError(
-            f"`vocab_file` must have a line for each of {', '.join(_SPECIAL_TOKENS)}. "
-            f"Received: {str(file)!r} without {', '.join(missing)}"
-        )
+    tokens = read_vocabulary(Path(file))
+    check_vocabulary(str(file), tokens)
     if len(tokens) > size:
         raise ValueError(
             f"`vocab_file` must have at most vocab_size={size} tokens. "

@@ -103,9 +103,18 @@ def _unpack(archive):
         with tempfile.TemporaryDirectory(dir=entry.parent) as temporary:
             with tarfile.open(archive) as tar:
                 tar.extractall(temporary + "/unpacked", filter="data")
+            _saved_model_in(Path(temporary, "unpacked"))
             _rename_unless_there(Path(temporary, "unpacked"), entry)
-    wrapped = [path.parent for path in entry.glob("*/saved_model.pb")]
-    return str(wrapped[0] if len(wrapped) == 1 else entry)
+    return str(_saved_model_in(entry))
+
+
+def _saved_model_in(directory):
+    """Returns the directory itself or the one in it, whichever has the archive's SavedModel."""
+    files = [*directory.glob("saved_model.pb*"), *directory.glob("*/saved_model.pb*")]
+    if len(files) != 1:
+        names = sorted(path.name for path in directory.iterdir())
+        raise ValueError(f"the archive holds {len(files)} of them: {', '.join(names)}")
+    return files[0].parent
 
 
 def _rename_unless_there(source, target):

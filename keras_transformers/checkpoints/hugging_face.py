@@ -105,8 +105,10 @@ def complete_config(config: Mapping[str, Any]) -> dict[str, Any]:
     for name in _RATES:
         check_rate(name, config[name])
     for name in ("layer_norm_eps", "initializer_range"):
-        if not config[name] > 0:
-            raise ValueError(f"`{name}` must be positive. Received: {name}={config[name]!r}")
+        if not isinstance(config[name], int | float) or not config[name] > 0:
+            raise ValueError(
+                f"`{name}` must be a positive number. Received: {name}={config[name]!r}"
+            )
     if config["hidden_size"] % config["num_attention_heads"]:
         raise ValueError(
             "`hidden_size` must be a multiple of `num_attention_heads`. Received: "

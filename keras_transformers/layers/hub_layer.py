@@ -1,5 +1,7 @@
 """A SavedModel from TensorFlow Hub as a Keras 3 layer."""
 
+import collections
+import functools
 import inspect
 import itertools
 import os
@@ -53,13 +55,13 @@ class HubLayer(keras.layers.Layer):
     Attributes:
         resolved_object: the restored SavedModel, with whatever else it offers, such as the
             `tokenize` and `bert_pack_inputs` of a BERT preprocessing model.
-        losses: while `trainable` is True, the sum of the SavedModel's regularization losses.
+        losses: the SavedModel's regularization losses, while the weights they are about are
+            trained.
 
     Raises:
         NotImplementedError: if the Keras backend is not TensorFlow.
         ValueError: if the SavedModel cannot be had or has no such signature; in a call, if
-            `output_key` is not in the output, or if a signature with several inputs gets anything
-            but a dict of them.
+            `output_key` is not in the output, or if a signature gets other inputs than its own.
 
     Example:
         >>> import tensorflow as tf
@@ -97,10 +99,10 @@ class HubLayer(keras.layers.Layer):
         # Without autocast, floats reach the SavedModel as precise as they came.
         super().__init__(autocast=False, **kwargs)
         self.handle = os.fspath(handle)
-        self.arguments = arguments or {}
+        self.arguments = _check_arguments(arguments)
         self.signature = signature
         self.output_key = output_key
-        self.load_options = load_options
+        self.load_options = _check_load_options(load_options)
 
         self.resolved_object = load_saved_model(self.handle, load_options)
         self._by_signature = signature is not None or not callable(self.resolved_object)
@@ -109,10 +111,12 @@ class HubLayer(keras.layers.Layer):
         self._share_variables()
         self._collect_regularization_losses()
         self.trainable = trainable  # Set last: Keras passes it on to the weights there are.
-        self.supports_jit = not _handles_strings(self._function)
+        self.supports_jit = not _needs_strings(self._function)
         self.built = True
 
     def call(self, inputs, training=None):
+        if self._by_signature:
+            inputs = self._by_name(inputs)
         inputs = _cast_like(inputs, self._traced_inputs())
         if self._takes_training:
             outputs = ops.cond(
@@ -127,19 +131,19 @@ class HubLayer(keras.layers.Layer):
     def _run(self, inputs, **options):
         options |= self.arguments
         if self._by_signature:
-            return self._function(**self._by_name(inputs), **options)
+            return self._function(**inputs, **options)
         return self._function(inputs, **options)
 
     def _by_name(self, inputs):
-        if isinstance(inputs, Mapping):
-            return inputs
-        names = [name for name in self._traced_inputs()[0] if name not in self.arguments]
-        if len(names) != 1:
+        names = sorted(name for name in self._traced_inputs()[0] if name not in self.arguments)
+        if not isinstance(inputs, Mapping) and len(names) == 1:
+            return {names[0]: inputs}
+        received = sorted(inputs) if isinstance(inputs, Mapping) else type(inputs).__name__
+        if received != names:
             raise ValueError(
-                f"`inputs` must be a dictionary with the keys {sorted(names)}. "
-                f"Received: {type(inputs).__name__}"
+                f"`inputs` must be a dictionary with the keys {names}. Received: {received}"
             )
-        return {names[0]: inputs}
+        return inputs
 
     def _pick(self, outputs):
         if self.output_key is None:
@@ -156,6 +160,11 @@ class HubLayer(keras.layers.Layer):
         if not self._by_signature:
             return self.resolved_object.__call__
         signatures = getattr(self.resolved_object, "signatures", {})
+        if not signatures and self.signature is None:
+            raise ValueError(
+                "`handle` must lead to a SavedModel that is callable or has signatures. "
+                f"Received: handle={self.handle!r}"
+            )
         default = next(iter(signatures)) if len(signatures) == 1 else "serving_default"
         name = self.signature or default
         if name not in signatures:
@@ -176,6 +185,8 @@ class HubLayer(keras.layers.Layer):
         """Makes the SavedModel's variables this layer's weights, without copying them."""
         used = [v for trace in _traces(self._function) for v in trace.variables]
         variables = _unique([*getattr(self.resolved_object, "variables", []), *used])
+        # Keras has no weights that are strings; the SavedModel brings their values along.
+        variables = [v for v in variables if v.dtype != "string"]
         by_default = [v for v in variables if v.trainable]
         trainable = getattr(self.resolved_object, "trainable_variables", by_default)
         trainable = {id(v) for v in trainable}
@@ -188,17 +199,23 @@ class HubLayer(keras.layers.Layer):
             ]
 
     def _collect_regularization_losses(self):
-        losses = list(getattr(self.resolved_object, "regularization_losses", []))
-        if losses and self.trainable_weights:
-            # Keras calls a weight's regularizer once a step and only while it is trainable. The
-            # losses know their own weights, so it does not matter which one carries them.
-            self.trainable_weights[0].regularizer = lambda _: sum(loss() for loss in losses)
+        """Makes each of the SavedModel's losses the regularizer of a weight that it is about."""
+        losses = collections.defaultdict(list)
+        for loss in getattr(self.resolved_object, "regularization_losses", []):
+            about = {id(v) for trace in _traces(loss) for v in trace.variables}
+            carriers = [w for w in self.trainable_weights if id(w.value) in about]
+            for weight in (carriers or self.trainable_weights)[:1]:
+                losses[id(weight)].append(loss)
+        for weight in self.trainable_weights:
+            if weight_losses := losses[id(weight)]:
+                # Keras calls it once a step, and only while the weight is trainable.
+                weight.regularizer = functools.partial(_sum_of_calls, weight_losses)
 
     def get_config(self):
         return {
             **super().get_config(),
             "handle": self.handle,
-            "arguments": dict(self.arguments),
+            "arguments": keras.saving.serialize_keras_object(self.arguments),
             "signature": self.signature,
             "output_key": self.output_key,
             "load_options": _options_to_config(self.load_options),
@@ -227,7 +244,11 @@ class HubLayer(keras.layers.Layer):
                 "keras.config.enable_unsafe_deserialization() first. "
                 f"Received: safe_mode={safe_mode}, handle={config['handle']!r}"
             )
-        return cls(**{**config, "load_options": _options_from_config(config["load_options"])})
+        restore = {
+            "arguments": keras.saving.deserialize_keras_object,
+            "load_options": _options_from_config,
+        }
+        return cls(**{k: restore[k](v) if k in restore else v for k, v in config.items()})
 
 
 def _traces(function):
@@ -239,12 +260,43 @@ def _takes_training(function):
     return "training" in inspect.signature(function).parameters
 
 
-def _handles_strings(function):
-    """Returns whether strings go in or come out, which XLA cannot compile."""
+def _needs_strings(function):
+    """Returns whether strings or look-up tables take part, which XLA cannot compile."""
     import tensorflow as tf
 
-    specs = [(trace.structured_input_signature, trace.outputs) for trace in _traces(function)]
-    return any(getattr(spec, "dtype", None) == tf.string for spec in tf.nest.flatten(specs))
+    string = tf.string.as_datatype_enum
+    graphs = [trace.graph.as_graph_def() for trace in _traces(function)]
+    nodes = [node for graph in graphs for node in graph.node]
+    nodes += [
+        node for graph in graphs for called in graph.library.function for node in called.node_def
+    ]
+    return any(
+        "String" in node.op
+        or node.op.startswith("LookupTable")
+        or any(string in (value.type, *value.list.type) for value in node.attr.values())
+        for node in nodes
+    )
+
+
+def _sum_of_calls(functions, _):
+    return sum(function() for function in functions)
+
+
+def _check_arguments(arguments):
+    if arguments is not None and not isinstance(arguments, Mapping):
+        raise ValueError(f"`arguments` must be a dictionary. Received: arguments={arguments!r}")
+    return dict(arguments or {})
+
+
+def _check_load_options(options):
+    import tensorflow as tf
+
+    if options is not None and not isinstance(options, tf.saved_model.LoadOptions):
+        raise ValueError(
+            "`load_options` must be a tf.saved_model.LoadOptions. "
+            f"Received: load_options={options!r}"
+        )
+    return options
 
 
 def _cast_like(inputs, traced):
@@ -253,7 +305,7 @@ def _cast_like(inputs, traced):
 
     def fits(specs):
         try:
-            tf.nest.assert_same_structure(inputs, specs, check_types=False)
+            tf.nest.assert_same_structure(inputs, specs)
         except (TypeError, ValueError):
             return False
         return all(hasattr(spec, "dtype") for spec in tf.nest.flatten(specs))

@@ -1,10 +1,12 @@
 """A text classifier made of two models from TensorFlow Hub."""
 
+import numpy as np
+
 from keras_transformers.checkpoints.lesson_bert import ENCODER, PREPROCESSOR
 from keras_transformers.layers.hub_layer import HubLayer
-from keras_transformers.models.encoder_classifier import encoder_classifier
+from keras_transformers.models.encoder_classifier import INPUTS, encoder_classifier
 from keras_transformers.models.text_classifier import TextClassifier
-from keras_transformers.text.hub_tokenizer import HubTokenizer
+from keras_transformers.text import HubTokenizer, bert_inputs
 
 
 def hub_classifier(
@@ -35,7 +37,8 @@ def hub_classifier(
         SavedModel runs code of its own.
 
     Raises:
-        ValueError: if a SavedModel cannot be had, is of another kind, or `pooling` is unknown.
+        ValueError: if a SavedModel cannot be had or is of another kind, or if `pooling` is
+            unknown.
 
     Example:
         >>> from keras_transformers.models import hub_classifier
@@ -43,11 +46,22 @@ def hub_classifier(
         >>> model.count_params()  # doctest: +SKIP
         4782981
     """
+    tokenizer = HubTokenizer(preprocessor, name="tokenizer")
+    bert = HubLayer(encoder, name="encoder")
+    _check_bert(bert, "sequence_output" if pooling == "mean" else "pooled_output")
     classifier = encoder_classifier(
-        HubLayer(encoder, name="encoder"),
-        num_classes,
-        trainable=trainable,
-        pooling=pooling,
-        rate=rate,
+        bert, num_classes, trainable=trainable, pooling=pooling, rate=rate
     )
-    return TextClassifier(HubTokenizer(preprocessor, name="tokenizer"), classifier)
+    return TextClassifier(tokenizer, classifier)
+
+
+def _check_bert(layer, output):
+    try:
+        gives_it = output in layer(bert_inputs(np.ones((1, 1))))
+    except Exception:  # A SavedModel raises what it likes to.
+        gives_it = False
+    if not gives_it:
+        raise ValueError(
+            f"`encoder` must be a BERT, from a dictionary of {', '.join(INPUTS)} to one with "
+            f"{output}. Received: encoder={layer.handle!r}"
+        )

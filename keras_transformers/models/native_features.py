@@ -40,6 +40,9 @@ def _native_encoder(hub, sample):
         encoder = BertEncoder.from_pretrained(hub.handle, dtype="float32")
     except (OSError, ValueError):
         return None
+    values = {weight.numpy().tobytes() for weight in hub.weights}
+    if not all(weight.numpy().tobytes() in values for weight in encoder.weights):
+        return None
     # What the layer runs, be it a signature, before it is cast.
     given, expected = encoder(sample), hub._run(sample)
     names = [name for name in _OUTPUTS if name in expected]

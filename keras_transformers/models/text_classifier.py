@@ -73,9 +73,14 @@ class TextClassifier(keras.Model):
         """Gives the class probabilities of texts, float32 of shape `(len(texts), num_classes)`.
 
         Texts of like length share a batch, so that little of it is padding.
+
+        Raises:
+            ValueError: if `texts` is a single string.
         """
         import tensorflow as tf
 
+        if isinstance(texts, str):
+            raise ValueError(f"`texts` must be a sequence of strings. Received: texts={texts!r}")
         if not len(texts):
             return np.zeros((0, len(self.class_names)), dtype="float32")
         order = np.argsort([len(text) for text in texts], kind="stable")

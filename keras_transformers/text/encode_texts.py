@@ -23,7 +23,8 @@ def encode_texts(texts: Sequence[str], to_ids: Callable) -> list[np.ndarray]:
     """
     import tensorflow as tf
 
-    batches = tf.data.Dataset.from_tensor_slices(list(texts)).batch(BATCH_SIZE)
+    strings = tf.constant(list(texts), tf.string, shape=(len(texts),))
+    batches = tf.data.Dataset.from_tensor_slices(strings).batch(BATCH_SIZE)
     batches = batches.map(to_ids, num_parallel_calls=os.cpu_count()).prefetch(2)
     batches = without_tuning(batches)
     return [ids[ids != 0].astype("int32") for batch in batches for ids in batch.numpy()]

@@ -1,5 +1,6 @@
 """BERT's preprocessing model from TensorFlow Hub as a Keras layer."""
 
+import os
 from collections.abc import Sequence
 
 import keras
@@ -18,8 +19,12 @@ class HubTokenizer(HubLayer):
 
     Args:
         handle: the preprocessing model, as `HubLayer` takes it.
-        max_length: int, at least 3, longer texts are cut; the model's own limit is 128.
-        **kwargs: `name` and the other arguments of `keras.layers.Layer`.
+        max_length: int, at least 3, longer texts are cut. None means where the model cuts when
+            called directly; the encoder's number of positions is the limit.
+        trainable: bool, has no effect: there is nothing to train.
+        load_options: as for `HubLayer`.
+        name: str, the layer's name.
+        dtype: the layer's dtype policy; what it gives is int32 under any.
 
     Call arguments:
         texts: string tensor of shape `(batch,)`.
@@ -30,24 +35,49 @@ class HubTokenizer(HubLayer):
         `input_type_ids`, the number of the segment, here 0.
 
     Raises:
-        ValueError: if the SavedModel cannot be had, if it is no preprocessing model, or if
-            `max_length` is too small.
+        ValueError: if the SavedModel cannot be had, if it is no preprocessing model or pads with
+            another id than 0, or if `max_length` is too small.
     """
 
-    def __init__(self, handle: str, max_length: int = 128, **kwargs) -> None:
-        if isinstance(max_length, bool) or not isinstance(max_length, int) or max_length < 3:
+    def __init__(
+        self,
+        handle: str | os.PathLike,
+        max_length: int | None = None,
+        *,
+        trainable: bool = False,
+        load_options=None,
+        name: str | None = None,
+        dtype=None,
+    ) -> None:
+        if max_length is not None and (
+            isinstance(max_length, bool) or not isinstance(max_length, int) or max_length < 3
+        ):
             raise ValueError(
                 "`max_length` must be an integer of at least 3, room for [CLS], a token and "
                 f"[SEP]. Received: max_length={max_length!r}"
             )
-        super().__init__(handle, **kwargs)
-        self.max_length = max_length
-        for method in ("tokenize", "bert_pack_inputs"):
+        super().__init__(handle, trainable, load_options=load_options, name=name, dtype=dtype)
+        for method in ("__call__", "tokenize", "bert_pack_inputs"):
             if not hasattr(self.resolved_object, method):
                 raise ValueError(
                     f"`handle` must name a BERT preprocessing model, with a method {method}. "
                     f"Received: handle={self.handle!r}"
                 )
+        packed = self._pack_nothing()
+        self.max_length = max_length or packed["input_word_ids"].shape[1]
+
+    def _pack_nothing(self):
+        """Gives what the model makes of an empty text, once it is seen to pad with 0."""
+        import tensorflow as tf
+
+        packed = self.resolved_object(tf.constant([""]))
+        if tf.reduce_any((packed["input_word_ids"] == 0) != (packed["input_mask"] == 0)):
+            raise ValueError(
+                "`handle` must name a preprocessing model that has [PAD] as token 0. "
+                f"Received: handle={self.handle!r}, which makes "
+                f"{packed['input_word_ids'][0, :3].numpy().tolist()}... of an empty text"
+            )
+        return packed
 
     def call(self, texts):
         import tensorflow as tf
@@ -63,9 +93,5 @@ class HubTokenizer(HubLayer):
 
     def get_config(self):
         config = super().get_config()
-        own = {name: config[name] for name in ("name", "trainable", "dtype", "handle")}
-        return {**own, "max_length": self.max_length}
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None, safe_mode=None):
-        return super().from_config({"load_options": None, **config}, safe_mode=safe_mode)
+        names = ("name", "trainable", "dtype", "handle", "load_options")
+        return {name: config[name] for name in names} | {"max_length": self.max_length}

@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 from os import PathLike
@@ -11,9 +10,14 @@ import keras
 import numpy as np
 
 from keras_transformers.checkpoints.bert_weights import find_directory
+from keras_transformers.checkpoints.vocabulary import (
+    SPECIAL_TOKENS,
+    check_vocabulary,
+    read_text,
+    read_vocabulary,
+)
 from keras_transformers.text.encode_texts import encode_texts
 
-SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 MAX_CHARS_PER_WORD = 100
 
 # While a text is normalised, private characters stand for the special tokens found in it.
@@ -159,7 +163,7 @@ class WordPieceTokenizer(keras.layers.Layer):
         if (directory / "tokenizer.json").is_file():
             settings = _read_tokenizer_json(directory / "tokenizer.json")
         elif (directory / "vocab.txt").is_file():
-            settings = {"vocabulary": _read_vocab_txt(directory / "vocab.txt")}
+            settings = {"vocabulary": read_vocabulary(directory / "vocab.txt")}
         elif (directory / "assets" / "vocab.txt").is_file():
             settings = _read_saved_model(directory)
         else:
@@ -320,29 +324,8 @@ def _check_vocabulary(vocabulary):
         raise ValueError(
             f"`vocabulary` must be a list of strings. Received: vocabulary={vocabulary!r:.80}"
         )
-    vocabulary = list(vocabulary)
-    lacking = [token for token in SPECIAL_TOKENS[:4] if token not in vocabulary]
-    if lacking:
-        raise ValueError(
-            f"`vocabulary` must contain {', '.join(SPECIAL_TOKENS[:4])}. "
-            f"Received: {len(vocabulary)} pieces without {', '.join(lacking)}"
-        )
-    if vocabulary[0] != "[PAD]":
-        raise ValueError(
-            "`vocabulary` must begin with [PAD], because id 0 is padding. "
-            f"Received: [PAD] with id {vocabulary.index('[PAD]')}"
-        )
-    repeated = [piece for piece, count in Counter(vocabulary).items() if count > 1]
-    if repeated:
-        raise ValueError(
-            f"`vocabulary` must not contain a piece twice. Received: {repeated[:5]} repeated"
-        )
-    return vocabulary
-
-
-def _read_vocab_txt(path):
-    # Not splitlines(): some vocabularies have pieces that it would take for line ends.
-    return _read_text(path).removesuffix("\n").split("\n")
+    check_vocabulary("vocabulary", vocabulary)
+    return list(vocabulary)
 
 
 def _read_saved_model(directory):
@@ -350,7 +333,7 @@ def _read_saved_model(directory):
 
     variables = tf.train.load_checkpoint(str(directory / "variables" / "variables"))
     lower_case = "do_lower_case/.ATTRIBUTES/VARIABLE_VALUE"
-    settings = {"vocabulary": _read_vocab_txt(directory / "assets" / "vocab.txt")}
+    settings = {"vocabulary": read_vocabulary(directory / "assets" / "vocab.txt")}
     if variables.has_tensor(lower_case):
         settings["lower_case"] = bool(variables.get_tensor(lower_case))
     return settings
@@ -397,19 +380,12 @@ def _read_tokenizer_json(path):
 
 def _read_json(path):
     try:
-        content = json.loads(_read_text(path))
+        content = json.loads(read_text(path))
     except json.JSONDecodeError as error:
         raise ValueError(f"{path.name} must be JSON. Received: {path}, {error}") from error
     if not isinstance(content, dict):
         raise ValueError(f"{path.name} must hold a JSON object. Received: {path}")
     return content
-
-
-def _read_text(path):
-    try:
-        return path.read_text("utf-8")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path.name} must be UTF-8. Received: {path}, {error}") from error
 
 
 def _require(path, settings, **expected):

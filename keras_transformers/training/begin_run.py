@@ -23,12 +23,16 @@ def begin_run(directory: str | os.PathLike, arguments: dict, resume: bool) -> Pa
 
     Raises:
         OSError: if the directory cannot be written.
-        ValueError: if `resume` finds a run with other arguments.
+        ValueError: if `resume` finds a run with other arguments, or a damaged record of them.
     """
     kept = Path(directory) / "checkpoint"
     record = kept / "arguments.json"
     if resume and record.is_file():
-        _check_same(json.loads(record.read_text()), arguments, directory)
+        try:
+            before = json.loads(record.read_text())
+        except ValueError as error:
+            raise ValueError(f"{record}: expected JSON, found {error}; do not resume") from error
+        _check_same(before, arguments, directory)
         return kept
     shutil.rmtree(kept, ignore_errors=True)
     kept.mkdir(parents=True)

@@ -1,6 +1,7 @@
 """The features of a frozen encoder, computed once and kept on disk."""
 
 import hashlib
+import json
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +10,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from keras_transformers.checkpoints.hub_handle import find_saved_model
 from keras_transformers.data.bucketed_batches import bucket_lengths, pad, plan_batches
+from keras_transformers.layers import HubLayer
 from keras_transformers.models.native_features import native_features
 from keras_transformers.text import bert_inputs
 from keras_transformers.utils import replacing
@@ -25,8 +28,8 @@ def cached_features(
 ) -> np.ndarray:
     """Gives the feature vector of each sequence, from disk if it has been computed before.
 
-    What is kept is found again by the encoder's weights, its precision and the ids, not by a name,
-    so that another encoder or other texts can never be mistaken for these.
+    What is kept is found again by the encoder's program and weights, its precision and the ids, not
+    by a name, so that another encoder or other texts can never be mistaken for these.
 
     Args:
         encoder: from the dict of a BERT's inputs to floats of shape `(batch, dim)`; run without
@@ -38,22 +41,43 @@ def cached_features(
 
     Returns:
         float32 array of shape `(len(sequences), dim)`, read from the file as it is used.
+
+    Raises:
+        OSError: if the file cannot be written.
+        ValueError: if an id is none of the encoder's, or a sequence too long for it.
     """
+    import tensorflow as tf
+
     path = Path(directory) / f"{_fingerprint(encoder, sequences)}.npy"
-    if not path.is_file():
+    shape = (len(sequences), encoder.output_shape[-1])
+    if not _is_whole(path, shape):
         path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            features = _compute(encoder, sequences, shape, batch_size, progress)
+        except tf.errors.InvalidArgumentError as error:
+            raise ValueError(
+                "`sequences` must be of ids and lengths that the encoder takes: do tokenizer and "
+                f"encoder go together? Received: ids up to {max(map(max, sequences))}, lengths up "
+                f"to {max(map(len, sequences))}"
+            ) from error
         with replacing(path) as temporary:
-            _compute(encoder, sequences, temporary, batch_size, progress)
+            np.save(temporary, features)
     return np.load(path, mmap_mode="r")
 
 
-def _compute(encoder, sequences, path, batch_size, progress):
+def _is_whole(path, shape):
+    try:
+        return np.load(path, mmap_mode="r").shape == shape
+    except (OSError, EOFError, ValueError):  # absent, empty, cut off
+        return False
+
+
+def _compute(encoder, sequences, shape, batch_size, progress):
     import tensorflow as tf
     from tqdm import tqdm
 
     encoder = native_features(encoder, bert_inputs(sequences[0][None]))
-    shape = (len(sequences), encoder.output_shape[-1])
-    features = np.lib.format.open_memmap(path, mode="w+", dtype="float32", shape=shape)
+    features = np.empty(shape, dtype="float32")
 
     @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32)])
     def run(ids):
@@ -76,17 +100,26 @@ def _compute(encoder, sequences, path, batch_size, progress):
     ):
         for done in pool.map(compute, batches):
             bar.update(done)
-    features.flush()
+    return features
 
 
 def _fingerprint(encoder, sequences):
     digest = hashlib.sha256()
     for layer in encoder.layers:
-        # Not its name: Keras numbers some of them by how many it has made.
-        digest.update(f"{type(layer).__name__} {layer.compute_dtype} ".encode())
+        digest.update(f"{type(layer).__name__} {_program(layer)} ".encode())
     for weight in encoder.weights:
         digest.update(np.ascontiguousarray(weight.numpy()))
     for sequence in sequences:
         digest.update(len(sequence).to_bytes(8, "little"))
         digest.update(np.ascontiguousarray(sequence, dtype="int32"))
     return digest.hexdigest()[:32]
+
+
+def _program(layer):
+    """Gives what the layer computes with its weights, wherever its SavedModel lies."""
+    config = layer.get_config()
+    if isinstance(layer, HubLayer):
+        (file,) = Path(find_saved_model(layer.handle)).glob("saved_model.pb*")
+        config["handle"] = hashlib.sha256(file.read_bytes()).hexdigest()
+    # Keras numbers some of the names by how many it has made.
+    return json.dumps({k: v for k, v in config.items() if k not in ("name", "trainable")})

@@ -67,7 +67,8 @@ def fine_tune(
         validation_split: float in [0, 1), the share of the training texts to choose the epoch
             by, of each class alike. With 0 the last epoch's weights stay.
         jit: bool, whether to compile the training step with XLA, once for each length.
-        seed: int, of dropout, shuffling and the choice of the validation texts.
+        seed: int, of shuffling and the choice of the validation texts. Dropout's is drawn when the
+            model is built, see `keras.utils.set_random_seed`.
         resume: bool, whether to go on from the last finished epoch of a run that was stopped.
         verbose: as for `keras.Model.fit`.
 

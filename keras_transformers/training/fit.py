@@ -47,12 +47,20 @@ def fit(
         For each epoch a dict of its metrics, its `seconds`, those of the validation included,
         the `step_ms` in the mean of a training step, and in `steps` the metrics' running means
         over the epoch.
+
+    Raises:
+        ValueError: if what `resume` goes on from is damaged, or of another model.
     """
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     keep = _KeepEveryEpoch(directory)
     if resume and (directory / STATE_FILE).is_file():
-        keep.restore(model)
+        try:
+            keep.restore(model)
+        except (OSError, ValueError, KeyError) as error:
+            raise ValueError(
+                f"{directory}: the training kept there is damaged; do not resume it: {error}"
+            ) from error
     done = len(keep.history)
     if done < epochs:
         model.fit(

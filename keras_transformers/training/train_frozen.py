@@ -44,7 +44,8 @@ def train_frozen(
     falling to 0, minimises the cross-entropy.
 
     Args:
-        model: with an `encoder_classifier` as its classifier. It is trained in place.
+        model: with an `encoder_classifier` as its classifier, the encoder frozen. Its head is
+            trained in place.
         news: the texts to train and to test on.
         directory: where the results go, see `write_run`; the features too, in `features`, for the
             next training with this encoder and these texts.
@@ -52,7 +53,8 @@ def train_frozen(
         epochs: int, how often each training text is seen.
         batch_size: int, texts in a batch.
         learning_rate: float, the rate of the first step.
-        seed: int, of dropout and shuffling.
+        seed: int, of shuffling. Dropout's is drawn when the model is built, see
+            `keras.utils.set_random_seed`.
         resume: bool, whether to go on from the last finished epoch of a run that was stopped.
         verbose: as for `keras.Model.fit`.
 
@@ -60,8 +62,13 @@ def train_frozen(
         The metrics that `write_run` writes.
 
     Raises:
-        ValueError: if `resume` finds a run with other arguments.
+        ValueError: if the encoder is trainable, or `resume` finds a run with other arguments.
     """
+    if model.classifier.get_layer("features").trainable_weights:
+        raise ValueError(
+            "`model` must have a frozen encoder, made with trainable=False. "
+            f"Received: a model with {len(model.trainable_weights)} weights to train"
+        )
     arguments = arguments | {
         "data": str(news),
         "epochs": epochs,

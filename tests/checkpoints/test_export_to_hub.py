@@ -479,6 +479,8 @@ def test_unknown_activation_is_refused(tmp_path, handed_over):
     ("vocabulary", "message"),
     [
         (VOCABULARY[3:], r"without \[PAD\], \[UNK\]$"),
+        (["[UNK]", "[PAD]", *VOCABULARY[2:]], r"vocab.txt` must begin with \[PAD\], .* with id 1$"),
+        ([*VOCABULARY, VOCABULARY[-1]], "vocab.txt` must not contain a piece twice"),
         ([*VOCABULARY, *(f"word{i}" for i in range(21))], "vocab_size=40 tokens.* with 41$"),
     ],
 )
@@ -488,6 +490,37 @@ def test_vocabulary_that_does_not_go_with_the_encoder_is_refused(
     (tmp_path / "vocab.txt").write_text("\n".join(vocabulary), encoding="utf-8")
     with pytest.raises(ValueError, match=message):
         export_to_hub(TINY, tmp_path / "pair", vocab_file=tmp_path / "vocab.txt")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"vocab_size": 3}, "`vocab_size` must be at least 4.*Received: vocab_size=3$"),
+        ({"layer_norm_eps": None}, "`layer_norm_eps` must be a positive number.*=None$"),
+        ({"initializer_range": "0.02"}, "`initializer_range` must be a positive.*='0.02'$"),
+    ],
+)
+def test_configuration_out_of_range_is_refused(tmp_path, handed_over, change, message):
+    with pytest.raises(ValueError, match=message):
+        export_to_hub(TINY | change, tmp_path / "pair")
+
+
+def test_lower_case_must_be_a_bool(tmp_path, handed_over):
+    with pytest.raises(ValueError, match=r"`lower_case` must be a bool. Received: lower_case='no'"):
+        export_to_hub(TINY, tmp_path / "pair", lower_case="no")
+
+
+def test_vocabulary_that_is_no_text_is_refused(tmp_path, handed_over):
+    (tmp_path / "vocab.txt").write_bytes(b"[PAD]\n\xff\n")
+    with pytest.raises(ValueError, match=r"vocab.txt must be UTF-8. Received: .*vocab.txt"):
+        export_to_hub(TINY, tmp_path / "pair", vocab_file=tmp_path / "vocab.txt")
+
+
+def test_the_current_directory_if_it_is_empty(tmp_path, handed_over, monkeypatch):
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    export_to_hub(TINY, ".")
+    assert (tmp_path / "empty" / "encoder").is_dir()
 
 
 def test_full_directory_is_left_alone(tmp_path, handed_over):

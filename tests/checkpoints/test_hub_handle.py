@@ -211,6 +211,15 @@ def test_truncated_archive_leaves_nothing_behind(saved_model, tmp_path, cache, k
     assert not list(cache.iterdir())
 
 
+def test_archive_without_a_saved_model_leaves_nothing_behind(saved_model, tmp_path, cache):
+    handle = str(tmp_path / "pair.tar")
+    with tarfile.open(handle, "w") as tar:
+        tar.add(saved_model, arcname="encoder")
+        tar.add(saved_model, arcname="preprocessor")
+    assert_refused(handle, "the archive holds 2 of them: encoder, preprocessor. Pass the directory")
+    assert not list(cache.iterdir())
+
+
 def test_archive_that_writes_outside_is_refused(tmp_path, cache):
     handle = str(tmp_path / "evil.tar")
     with tarfile.open(handle, "w") as tar:

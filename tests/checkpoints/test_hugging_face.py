@@ -111,8 +111,8 @@ def test_completing_leaves_the_given_config_alone():
         ({"num_hidden_layers": 0}, "`num_hidden_layers` must be a positive integer"),
         ({"vocab_size": "30522"}, "`vocab_size` must be a positive integer"),
         ({"hidden_dropout_prob": 1.0}, "`hidden_dropout_prob` must be in the interval"),
-        ({"layer_norm_eps": 0}, "`layer_norm_eps` must be positive"),
-        ({"initializer_range": -1.0}, "`initializer_range` must be positive"),
+        ({"layer_norm_eps": 0}, "`layer_norm_eps` must be a positive number"),
+        ({"initializer_range": -1.0}, "`initializer_range` must be a positive number"),
         ({"num_attention_heads": 3}, "hidden_size=4, num_attention_heads=3"),
     ],
 )

@@ -289,6 +289,15 @@ def test_signatures(signatures):
     assert_same(HubLayer(signatures, signature="compare", arguments={"right": y})(x), expected)
 
 
+@pytest.mark.parametrize("dtype", ["float64", "bfloat16"])
+def test_a_signatures_one_input_is_cast(signatures, dtype):
+    x = tf.cast(vectors(2, 3), dtype)
+    layer = HubLayer(signatures)
+    assert_same(layer(x), layer({"x": tf.cast(x, "float32")}), atol=0)
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(3, dtype=dtype), layer])
+    assert model.predict(vectors(2, 3), verbose=0)["projected"].shape == (2, 2)
+
+
 def test_a_signature_of_a_callable_savedmodel(regularized):
     x = vectors(2, 4)
     (outputs,) = HubLayer(regularized, signature="serving_default")(x).values()
@@ -545,6 +554,34 @@ def test_regularization_losses(regularized):
     assert sum(theirs.losses) == 0
 
 
+def test_a_weight_frozen_by_itself_takes_its_own_losses_along(regularized):
+    layer = HubLayer(regularized, trainable=True)
+    _, dense_1, bias_1 = (f() for f in layer.resolved_object.regularization_losses)
+    next(w for w in layer.weights if w.name == "dense.kernel").trainable = False
+    np.testing.assert_allclose(sum(layer.losses), dense_1 + bias_1, rtol=1e-6)
+    next(w for w in layer.weights if w.name == "dense_1.kernel").trainable = False
+    np.testing.assert_allclose(sum(layer.losses), bias_1, rtol=1e-6)
+
+
+def test_a_string_variable_is_no_weight(tmp_path):
+    module = tf.Module()
+    module.words = tf.Variable(["a", "b"], trainable=False)
+    module.factor = tf.Variable(2.0)
+
+    @tf.function(input_signature=[tf.TensorSpec([None])])
+    def call(x):
+        return x * module.factor * tf.cast(tf.size(module.words), tf.float32)
+
+    module.__call__ = call
+    tf.saved_model.save(module, str(tmp_path / "saved"))
+    layer = HubLayer(tmp_path / "saved")
+    assert [w.shape for w in layer.weights] == [()]
+    layer.weights[0].assign(3.0)
+    keras.Sequential([keras.Input(()), layer]).save(tmp_path / "model.keras")
+    model = keras.saving.load_model(tmp_path / "model.keras", safe_mode=False)
+    np.testing.assert_array_equal(model(tf.constant([1.0, 2.0])), [6, 12])
+
+
 # In models ----------------------------------------------------------------------------------------
 
 
@@ -633,6 +670,15 @@ def test_strings_keep_keras_from_compiling_by_itself(text_embedding, preprocess,
     assert not hub_layer(text_embedding).supports_jit
     assert not hub_layer(preprocess).supports_jit
     assert hub_layer(encoder).supports_jit
+
+
+@pytest.mark.parametrize("within", ["Hashing", "IntegerLookup"])
+def test_strings_and_tables_within_do_too(within, tmp_path):
+    options = {"Hashing": {"num_bins": 9}, "IntegerLookup": {"vocabulary": [3, 5]}}[within]
+    ids = tf_keras.Input((3,), dtype="int64")
+    outputs = getattr(tf_keras.layers, within)(**options)(ids)
+    tf_keras.Model(ids, outputs).save(tmp_path, save_format="tf")
+    assert not HubLayer(tmp_path).supports_jit
 
 
 def test_mixed_precision_outputs(encoder):
@@ -788,6 +834,19 @@ def test_config(switch):
     assert_same(again(x), layer(x))
 
 
+def test_an_array_among_the_arguments_is_saved(signatures, tmp_path):
+    x, y = vectors(5, 3), vectors(5, 3, seed=1)
+    for right in (y, tf.constant(y)):
+        layer = HubLayer(signatures, signature="compare", arguments={"right": right})
+        keras.Sequential([keras.Input((3,)), layer]).save(tmp_path / "model.keras")
+        again = keras.saving.load_model(tmp_path / "model.keras", safe_mode=False)
+        assert_same(again(x), layer(x), atol=0)
+
+
+def test_a_config_may_name_the_handle_alone(dropout):
+    assert HubLayer.from_config({"handle": dropout}, safe_mode=False).arguments == {}
+
+
 def test_exported_again(text_embedding, tmp_path):
     texts = tf.constant(TEXTS)
     model = keras.Sequential([keras.Input((), dtype="string"), HubLayer(text_embedding)])
@@ -823,7 +882,7 @@ def test_signature_that_is_not_there(signatures, switch, tmp_path):
     ):
         HubLayer(signatures, signature="x")
     tf.saved_model.save(tf.Module(), str(tmp_path))
-    with pytest.raises(ValueError, match=r"one of \[\]. Received: signature=None"):
+    with pytest.raises(ValueError, match=r"that is callable or has signatures. Received: handle="):
         HubLayer(tmp_path)
 
 
@@ -831,6 +890,22 @@ def test_several_inputs_by_position(signatures):
     layer = HubLayer(signatures, signature="compare")
     with pytest.raises(ValueError, match=r"the keys \['left', 'right'\]. Received: \w*Tensor"):
         layer(vectors(2, 3))
+    with pytest.raises(ValueError, match=r"Received: \['left', 'middle'\]"):
+        layer({"left": vectors(2, 3), "middle": vectors(2, 3)})
+
+
+def test_another_nest_than_was_traced(encoder):
+    # TensorFlow's own words, which list what there is.
+    with pytest.raises((TypeError, ValueError), match=r"(?s)input_word_ids.*input_mask"):
+        hub_layer(encoder)(tuple(bert_inputs().values()))
+    with pytest.raises((TypeError, ValueError), match=r"(?s)input_word_ids.*input_mask"):
+        hub_layer(encoder)({"ids": bert_inputs()["input_word_ids"]})
+
+
+@pytest.mark.parametrize("name", ["arguments", "load_options"])
+def test_options_of_another_type(dropout, name):
+    with pytest.raises(ValueError, match=rf"`{name}` must be a .*Received: {name}=\['x'\]"):
+        HubLayer(dropout, **{name: ["x"]})
 
 
 def test_other_backends():

@@ -78,6 +78,21 @@ def test_saved_and_reopened_in_a_fresh_process(tiny_pair, tmp_path):
     np.testing.assert_allclose(np.load(tmp_path / "p.npy"), model.predict_texts(TEXTS), atol=1e-6)
 
 
+def test_another_savedmodel_than_a_bert_is_refused(tiny_pair, tmp_path):
+    preprocessor = str(tiny_pair / "preprocessor")
+    module = tf.Module()
+    module.__call__ = tf.function(lambda x: {"vectors": x}, [tf.TensorSpec([None, 2])])
+    tf.saved_model.save(module, str(tmp_path))
+    for handle, pooling, output in (
+        (str(tmp_path), "pooled", "pooled_output"),
+        (preprocessor, "mean", "sequence_output"),
+    ):
+        with pytest.raises(ValueError, match=rf"`encoder` must be a BERT.* with {output}. Rec"):
+            hub_classifier(preprocessor, handle, pooling=pooling)
+    with pytest.raises(ValueError, match="must name a BERT preprocessing model"):
+        hub_classifier(str(tiny_pair / "encoder"), preprocessor)
+
+
 def test_unknown_pooling_is_refused(tiny_pair):
     with pytest.raises(ValueError, match=r"`pooling` must be one of .*Received: pooling='max'"):
         encoder_classifier(HubLayer(str(tiny_pair / "encoder")), pooling="max")

@@ -62,6 +62,14 @@ def test_other_weights_than_in_the_file_stay_where_they_are(tiny_pair):
     assert native_features(features, SAMPLE) is features
 
 
+def test_a_weight_that_the_sample_does_not_need_counts_too(tiny_pair):
+    layer = HubLayer(str(tiny_pair / "encoder"))
+    words = next(w for w in layer.weights if "word_embeddings" in w.name)
+    words.assign(words.numpy() + np.eye(*words.shape)[::-1])
+    features = features_of(layer)
+    assert native_features(features, bert_inputs(np.array([[1, 2, 3]]))) is features
+
+
 def test_another_kind_of_saved_model_stays(tmp_path):
     module = tf.Module()
     module.table = tf.Variable(np.eye(12, dtype="float32"))

@@ -59,6 +59,11 @@ def test_no_texts(model):
     assert model.predict_texts([]).shape == (0, 3)
 
 
+def test_a_single_string_is_no_sequence_of_texts(model):
+    with pytest.raises(ValueError, match=r"sequence of strings. Received: texts='Shares fell'"):
+        model.predict_texts("Shares fell")
+
+
 def test_odd_texts_have_finite_probabilities(model):
     for texts in (ODD_TEXTS, *([text] for text in ODD_TEXTS)):
         probabilities = model.predict_texts(texts)

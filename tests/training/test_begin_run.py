@@ -60,6 +60,14 @@ def test_resume_with_other_arguments_is_refused(tmp_path, now, expected):
     assert begin_run(tmp_path, ARGUMENTS, resume=True) == kept
 
 
+def test_resume_with_a_damaged_record_is_refused(tmp_path):
+    kept = begin_run(tmp_path, ARGUMENTS, resume=False)
+    (record,) = kept.iterdir()
+    record.write_text("{")
+    with pytest.raises(ValueError, match=f"{record}: expected JSON"):
+        begin_run(tmp_path, ARGUMENTS, resume=True)
+
+
 @pytest.mark.parametrize("resume", [False, True])
 def test_directory_that_cannot_be_made(tmp_path, resume):
     (tmp_path / "file").write_text("mine")

@@ -1,8 +1,10 @@
 import importlib
+import shutil
 
 import numpy as np
 import pytest
 
+from keras_transformers.checkpoints import export_to_hub
 from keras_transformers.data.bucketed_batches import pad
 from keras_transformers.layers import HubLayer
 from keras_transformers.models import encoder_classifier
@@ -61,6 +63,43 @@ def test_other_texts_and_other_weights_are_not_mistaken_for_these(encoder, seque
     assert len(kept(tmp_path)) == 5
     original = cached_features(encoder, sequences, tmp_path, progress=False)
     assert np.abs(changed - original).max() > 1e-3
+
+
+@pytest.mark.parametrize("change", [{"num_attention_heads": 4}, {"hidden_act": "relu"}])
+def test_the_same_weights_in_another_program_are_not_mistaken(change, sequences, tmp_path):
+    config = {"vocab_size": 50, "hidden_size": 8, "num_hidden_layers": 1, "initializer_range": 0.5}
+    config |= {"num_attention_heads": 2, "intermediate_size": 16, "hidden_act": "gelu"}
+    given = []
+    for name, sizes in {"one": config, "other": config | change}.items():
+        export_to_hub(sizes, tmp_path / name)
+        layer = HubLayer(tmp_path / name / "encoder")
+        features = encoder_classifier(layer, pooling="mean").get_layer("features")
+        given.append(cached_features(features, sequences, tmp_path / "kept", progress=False))
+    assert np.abs(given[0] - given[1]).max() > 1e-2
+
+
+def test_a_savedmodel_that_was_moved_is_known_again(encoder, tiny_pair, sequences, tmp_path):
+    cached_features(encoder, sequences, tmp_path / "kept", progress=False)
+    shutil.copytree(tiny_pair / "encoder", tmp_path / "moved")
+    moved = encoder_classifier(HubLayer(tmp_path / "moved"), pooling="mean").get_layer("features")
+    cached_features(moved, sequences, tmp_path / "kept", progress=False)
+    assert len(kept(tmp_path / "kept")) == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"no array", "cut off"])
+def test_a_damaged_file_is_made_anew(encoder, sequences, tmp_path, content):
+    first = np.array(cached_features(encoder, sequences, tmp_path, progress=False))
+    (file,) = tmp_path.iterdir()
+    file.write_bytes(file.read_bytes()[:-40] if content == "cut off" else content)
+    np.testing.assert_array_equal(
+        cached_features(encoder, sequences, tmp_path, progress=False), first
+    )
+
+
+def test_ids_that_the_encoder_does_not_know(encoder, tmp_path):
+    with pytest.raises(ValueError, match=r"go together\? Received: ids up to 300, lengths up to 3"):
+        cached_features(encoder, [np.array([2, 300, 3])], tmp_path, progress=False)
+    assert kept(tmp_path) == []
 
 
 def test_stopped_half_way_leaves_nothing(encoder, sequences, tmp_path, monkeypatch):

@@ -107,6 +107,14 @@ def test_resumed_training_takes_weights_and_optimizer_from_the_directory(tmp_pat
     assert files_in(tmp_path) == before  # nothing was left to train
 
 
+@pytest.mark.parametrize("name", ["history.json", "state.weights.h5"])
+def test_resume_of_what_is_damaged_is_refused(tmp_path, name):
+    train(tmp_path, epochs=1)
+    (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:20])
+    with pytest.raises(ValueError, match=f"{tmp_path}: the training kept there is damaged"):
+        train(tmp_path, epochs=2, resume=True)
+
+
 def test_half_an_epoch_is_run_again_as_a_whole(tmp_path, uninterrupted):
     def stopping_batches(first_epoch):
         source, epochs = make_batches(first_epoch), itertools.count(first_epoch)

@@ -77,6 +77,16 @@ def test_writes_the_run_and_reopens(tiny_pair, news, tmp_path):
     )
 
 
+def test_an_encoder_to_be_trained_is_refused(tiny_pair, news, tmp_path):
+    model = build(tiny_pair)
+    model.classifier.get_layer("features").trainable = True
+    for layer in model.classifier.get_layer("features").layers:
+        layer.trainable = True
+    with pytest.raises(ValueError, match=r"`model` must have a frozen encoder.* \d+ weights to"):
+        train(model, news, tmp_path / "run")
+    assert not list(tmp_path.iterdir())
+
+
 def test_resumed_ends_where_uninterrupted_does(tiny_pair, news, tmp_path, monkeypatch):
     whole = build(tiny_pair)
     train(whole, news, tmp_path / "whole")

@@ -1,0 +1,48 @@
+"""WordPiece vocabularies: the `vocab.txt` of a BERT."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+
+
+def read_vocabulary(path: Path) -> list[str]:
+    """Reads a vocabulary with one piece a line, the first of id 0.
+
+    Raises:
+        ValueError: if the file is not UTF-8 text.
+    """
+    # Not splitlines(): some vocabularies have pieces that it would take for line ends.
+    return read_text(path).removesuffix("\n").split("\n")
+
+
+def check_vocabulary(name: str, vocabulary: Sequence[str]) -> None:
+    """Raises a `ValueError` that names the argument if a BERT cannot work with its pieces.
+
+    All special tokens but `[MASK]` must be among them, `[PAD]` first, and none twice.
+    """
+    lacking = [token for token in SPECIAL_TOKENS[:4] if token not in vocabulary]
+    if lacking:
+        raise ValueError(
+            f"`{name}` must contain {', '.join(SPECIAL_TOKENS[:4])}. "
+            f"Received: {len(vocabulary)} pieces without {', '.join(lacking)}"
+        )
+    if vocabulary[0] != "[PAD]":
+        raise ValueError(
+            f"`{name}` must begin with [PAD], because id 0 is padding. "
+            f"Received: [PAD] with id {vocabulary.index('[PAD]')}"
+        )
+    repeated = [piece for piece, count in Counter(vocabulary).items() if count > 1]
+    if repeated:
+        raise ValueError(
+            f"`{name}` must not contain a piece twice. Received: {repeated[:5]} repeated"
+        )
+
+
+def read_text(path: Path) -> str:
+    """Reads a text file; a `ValueError` names one that is not UTF-8."""
+    try:
+        return path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path.name} must be UTF-8. Received: {path}, {error}") from error
