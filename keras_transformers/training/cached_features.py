@@ -122,4 +122,5 @@ def _program(layer):
         (file,) = Path(find_saved_model(layer.handle)).glob("saved_model.pb*")
         config["handle"] = hashlib.sha256(file.read_bytes()).hexdigest()
     # Keras numbers some of the names by how many it has made.
-    return json.dumps({k: v for k, v in config.items() if k not in ("name", "trainable")})
+    config = {k: v for k, v in config.items() if k not in ("name", "trainable")}
+    return json.dumps(config, default=str)
