@@ -119,7 +119,7 @@ def test_version_is_the_installed_one():
 
 
 def test_console_script_is_the_command_line():
-    from keras_transformers.cli import main
+    from keras_transformers.cli import console
 
     [script] = importlib.metadata.entry_points(group="console_scripts", name="keras-transformers")
-    assert script.load() is main
+    assert script.load() is console
