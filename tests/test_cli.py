@@ -6,7 +6,6 @@ import io
 import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -473,19 +472,25 @@ def test_real_process_prints_one_line_and_exits_with_2(trained, tmp_path):
     assert "train.csv, line 1: expected" in result.stderr
 
 
-def test_interrupted_training_ends_at_once(news_directory, tmp_path):
-    arguments = [*TRAIN, "--data", news_directory, "--output", tmp_path, "--epochs", "100000"]
-    with subprocess.Popen(
-        [sys.executable, "-u", "-m", "keras_transformers", *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        next(line for line in process.stdout if line.startswith("Epoch 3/"))
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
+INTERRUPTED = """
+import argparse, threading
+from keras_transformers import cli
+
+def interrupted(_):
+    raise KeyboardInterrupt
+
+threading.Thread(target=threading.Event().wait).start()
+cli._parse = lambda _: argparse.Namespace(run=interrupted)
+cli.console()
+"""
+
+
+def test_interrupted_command_ends_though_a_thread_waits():
+    process = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=60
+    )
     assert process.returncode == 130
-    assert errors.endswith("keras-transformers: stopped\n")
+    assert process.stderr.endswith("keras-transformers: stopped\n")
 
 
 # --- frozen BERT -----------------------------------------------------------------------------
