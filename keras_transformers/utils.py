@@ -23,7 +23,11 @@ def check_rate(name: str, value: float) -> float:
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike) -> Iterator[Path]:
-    """Gives a temporary name to write to, which takes the place of `path` once all is written."""
+    """Gives a temporary name to write to, which takes the place of `path` once all is written.
+
+    Raises:
+        OSError: if writing raised one; the message names `path`.
+    """
     path = Path(path)
     try:
         # A directory of its own: another process may be writing the same file.

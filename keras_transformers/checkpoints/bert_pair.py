@@ -26,7 +26,8 @@ def bert_pair(
         a model saved with them opens from anywhere.
 
     Raises:
-        FileNotFoundError: if `encoder` is neither there nor an address.
+        FileNotFoundError: if `encoder` is neither there nor an address, or a Hugging Face
+            directory lacks a file.
         ValueError: if a Hugging Face directory cannot be exported, or there is no telling which
             preprocessing model goes with the encoder.
     """

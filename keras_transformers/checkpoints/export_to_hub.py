@@ -22,6 +22,7 @@ from keras_transformers.checkpoints.hugging_face import (
     tensor_shapes,
 )
 from keras_transformers.checkpoints.vocabulary import (
+    REQUIRED_TOKENS,
     SPECIAL_TOKENS,
     check_vocabulary,
     read_vocabulary,
@@ -76,7 +77,8 @@ def export_to_hub(
         FileNotFoundError: if a file of `source`, or `vocab_file`, is missing; also if the
             weights are there as a pickle only.
         ValueError: if `source` is not a BERT encoder that can be exported, lacks tensors or has
-            ones of another shape, or if the vocabulary does not go with it.
+            ones of another shape, if the vocabulary does not go with it, or if `lower_case` is
+            no bool.
 
     Example:
         >>> import tempfile
@@ -256,9 +258,10 @@ def _random_tensors(config, seed):
 
 
 def _make_vocabulary(directory, size):
-    if size < 4:
+    if size < len(REQUIRED_TOKENS):
         raise ValueError(
-            f"`vocab_size` must be at least 4, for {', '.join(SPECIAL_TOKENS[:4])}. "
+            f"`vocab_size` must be at least {len(REQUIRED_TOKENS)}, for "
+            f"{', '.join(REQUIRED_TOKENS)}. "
             f"Received: vocab_size={size}"
         )
     characters = string.ascii_lowercase + string.digits

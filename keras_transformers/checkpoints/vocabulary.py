@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+REQUIRED_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
+SPECIAL_TOKENS = (*REQUIRED_TOKENS, "[MASK]")
 
 
 def read_vocabulary(path: Path) -> list[str]:
@@ -18,14 +19,20 @@ def read_vocabulary(path: Path) -> list[str]:
 
 
 def check_vocabulary(name: str, vocabulary: Sequence[str]) -> None:
-    """Raises a `ValueError` that names the argument if a BERT cannot work with its pieces.
+    """Checks that a BERT can work with the pieces of a vocabulary.
 
-    All special tokens but `[MASK]` must be among them, `[PAD]` first, and none twice.
+    Args:
+        name: str, the argument or the file that the pieces are from.
+        vocabulary: the pieces in the order of their ids.
+
+    Raises:
+        ValueError: if one of `REQUIRED_TOKENS` is missing, the first piece is not `[PAD]`, or a
+            piece is there twice.
     """
-    lacking = [token for token in SPECIAL_TOKENS[:4] if token not in vocabulary]
+    lacking = [token for token in REQUIRED_TOKENS if token not in vocabulary]
     if lacking:
         raise ValueError(
-            f"`{name}` must contain {', '.join(SPECIAL_TOKENS[:4])}. "
+            f"`{name}` must contain {', '.join(REQUIRED_TOKENS)}. "
             f"Received: {len(vocabulary)} pieces without {', '.join(lacking)}"
         )
     if vocabulary[0] != "[PAD]":
