@@ -1,15 +1,9 @@
 """The encoder block of the Transformer."""
 
 import keras
-from keras import ops
 
-from keras_transformers.layers import gelu
-from keras_transformers.layers.dropout import Dropout
-from keras_transformers.layers.layer_normalization import LayerNormalization
-from keras_transformers.layers.multi_head_self_attention import (
-    MultiHeadSelfAttention,
-    send_mask_on,
-)
+from keras_transformers.layers import fast
+from keras_transformers.layers.multi_head_attention import MultiHeadAttention
 from keras_transformers.utils import check_positive, check_rate
 
 
@@ -47,22 +41,22 @@ class TransformerBlock(keras.layers.Layer):
     Call arguments:
         inputs: floats of shape `(batch, length, embed_dim)`. A mask that an embedding layer sent
             along with them is honoured: padding is not attended to.
-        attention_mask: optional boolean mask, True = attend: of shape `(batch, length)`, which
-            key positions exist, or `(batch, length, length)`, which key (last axis) each query
-            may look at. It is combined (logical and) with the mask sent along with `inputs`.
+        context: optional floats of shape `(batch, keys, embed_dim)`, the sequence that is attended
+            to; left out, it is `inputs`. `block(x[:, :1], context=x)` is the first position of
+            `block(x)`, for less work.
+        attention_mask: optional boolean mask, True = attend: of shape `(batch, keys)`, which keys
+            exist, or `(batch, length, keys)`, which key each query may look at. It is combined
+            (logical and) with the mask sent along with what is attended to.
         training: optional bool, whether dropout is on.
         return_attention_scores: bool, whether to return the attention weights too.
-        num_queries: optional int, how many of the first positions ask, and so come out; the
-            others are only attended to. None lets all of them ask.
 
     Returns:
-        Floats of the shape of `inputs`, with `num_queries` only so many positions; with
-        `return_attention_scores=True` a pair of them and the attention weights, `(batch,
-        num_heads, queries, length)`, whose last axis sums to 1.
+        Floats of the shape of `inputs`; with `return_attention_scores=True` a pair of them and
+        the attention weights, `(batch, num_heads, length, keys)`, whose last axis sums to 1.
 
     Raises:
-        ValueError: if a size, rate or epsilon is out of range, if the last axis of `inputs` is
-            not `embed_dim`, or if `attention_mask` has neither 2 nor 3 axes.
+        ValueError: if a size, rate or epsilon is out of range, if the last axis of `inputs` or
+            `context` is not `embed_dim`, or if `attention_mask` has neither 2 nor 3 axes.
 
     Example:
         >>> import numpy as np
@@ -102,22 +96,27 @@ class TransformerBlock(keras.layers.Layer):
         self.supports_masking = True
 
         options = {"dtype": self.dtype_policy}
-        self.attention = MultiHeadSelfAttention(
+        self.attention = MultiHeadAttention(
             num_heads, self.key_dim, attention_dropout, name="attention", **options
         )
-        self.attention_norm = LayerNormalization(epsilon=epsilon, name="attention_norm", **options)
+        self.attention_norm = fast.LayerNormalization(
+            epsilon=epsilon, name="attention_norm", **options
+        )
         self.feed_forward_hidden = keras.layers.Dense(ff_dim, name="feed_forward_hidden", **options)
+        self.feed_forward_activation = fast.Activation(
+            self.activation, name="feed_forward_activation", **options
+        )
         self.feed_forward_output = keras.layers.Dense(
             embed_dim, name="feed_forward_output", **options
         )
-        self.feed_forward_norm = LayerNormalization(
+        self.feed_forward_norm = fast.LayerNormalization(
             epsilon=epsilon, name="feed_forward_norm", **options
         )
-        self.dropout = Dropout(rate, name="dropout", **options)
+        self.dropout = fast.Dropout(rate, name="dropout", **options)
 
     def build(self, input_shape):
-        self._check_width(input_shape)
-        self.attention.build(input_shape)
+        self._check_width("inputs", input_shape)
+        self.attention.build(input_shape, input_shape)
         self.attention_norm.build(input_shape)
         self.feed_forward_hidden.build(input_shape)
         self.feed_forward_output.build((*input_shape[:-1], self.ff_dim))
@@ -127,59 +126,40 @@ class TransformerBlock(keras.layers.Layer):
     def call(
         self,
         inputs,
+        context=None,
         attention_mask=None,
         training=None,
         return_attention_scores=False,
-        num_queries=None,
     ):
-        self._check_width(inputs.shape)
-        x = self.attention_norm(inputs) if self.norm_first else inputs
-        attended, scores = self.attention(
-            x,
-            attention_mask=attention_mask,
-            training=training,
-            return_attention_scores=True,
-            num_queries=num_queries,
-        )
-        asking = inputs if num_queries is None else inputs[:, :num_queries]
-        x = asking + self.dropout(attended, training=training)
-        x = x if self.norm_first else self.attention_norm(x)
-
-        h = self.feed_forward_norm(x) if self.norm_first else x
-        y = x + self.dropout(self._feed_forward(h, training), training=training)
-        y = y if self.norm_first else self.feed_forward_norm(y)
-        send_mask_on(inputs, y, num_queries)
+        context = inputs if context is None else context
+        self._check_width("inputs", inputs.shape)
+        self._check_width("context", context.shape)
+        if self.norm_first:
+            attended, scores = self._attend(
+                self.attention_norm(inputs), self.attention_norm(context), attention_mask
+            )
+            x = inputs + attended
+            y = x + fast.by_vector(self._feed_forward, self.feed_forward_norm(x))
+        else:
+            attended, scores = self._attend(inputs, context, attention_mask)
+            x = self.attention_norm(inputs + attended)
+            y = self.feed_forward_norm(x + fast.by_vector(self._feed_forward, x))
         return (y, scores) if return_attention_scores else y
 
-    def _feed_forward(self, x, training):
-        # One long list of vectors: TensorFlow has a single kernel for matrix product, bias and
-        # activation, which takes nothing else.
-        vectors = ops.reshape(x, (-1, self.embed_dim))
-        activate = gelu.in_training(self.activation) if training else self.activation
-        vectors = self.feed_forward_output(activate(self.feed_forward_hidden(vectors)))
-        return ops.reshape(vectors, ops.shape(x))
+    def _attend(self, x, context, attention_mask):
+        attended, scores = self.attention(x, context, attention_mask, return_attention_scores=True)
+        return self.dropout(attended), scores
 
-    def _check_width(self, shape):
+    def _feed_forward(self, x):
+        hidden = self.feed_forward_activation(self.feed_forward_hidden(x))
+        return self.dropout(self.feed_forward_output(hidden))
+
+    def _check_width(self, name, shape):
         if shape[-1] != self.embed_dim:
             raise ValueError(
-                f"`inputs` must have embed_dim={self.embed_dim} as its last axis. "
+                f"`{name}` must have embed_dim={self.embed_dim} as its last axis. "
                 f"Received: shape {tuple(shape)}"
             )
-
-    def compute_output_spec(
-        self,
-        inputs,
-        attention_mask=None,
-        training=None,
-        return_attention_scores=False,
-        num_queries=None,
-    ):
-        self._check_width(inputs.shape)
-        return self.attention.compute_output_spec(
-            inputs,
-            return_attention_scores=return_attention_scores,
-            num_queries=num_queries,
-        )
 
     def get_config(self):
         return {

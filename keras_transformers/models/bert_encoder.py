@@ -6,10 +6,8 @@ import keras
 from keras import ops
 
 from keras_transformers.checkpoints import bert_weights
-from keras_transformers.layers import TokenAndPositionEmbedding, TransformerBlock
-from keras_transformers.layers.dropout import Dropout
-from keras_transformers.layers.gelu import gelu_tanh
-from keras_transformers.layers.layer_normalization import LayerNormalization
+from keras_transformers.layers import TokenAndPositionEmbedding, TransformerBlock, fast
+from keras_transformers.layers.gelu_tanh import gelu_tanh
 from keras_transformers.utils import check_positive, check_rate
 
 _INPUTS = ("input_word_ids", "input_mask", "input_type_ids")
@@ -138,8 +136,10 @@ class BertEncoder(keras.Model):
             if type_vocab_size
             else None
         )
-        self.embedding_norm = LayerNormalization(epsilon=epsilon, name="embedding_norm", **options)
-        self.embedding_dropout = Dropout(dropout, name="embedding_dropout", **options)
+        self.embedding_norm = fast.LayerNormalization(
+            epsilon=epsilon, name="embedding_norm", **options
+        )
+        self.embedding_dropout = fast.Dropout(dropout, name="embedding_dropout", **options)
         self.blocks = [
             TransformerBlock(
                 hidden_size,
@@ -182,14 +182,15 @@ class BertEncoder(keras.Model):
         x = self.embedding_dropout(self.embedding_norm(x), training=training)
 
         encoder_outputs, attention_scores = [], []
-        last_queries = 1 if first_only else None
         for block in self.blocks:
+            only_first_asks = first_only and block is self.blocks[-1]
             x = block(
-                x,
+                # Not x[:, :1], which in TensorFlow may be no position at all.
+                ops.expand_dims(x[:, 0], axis=1) if only_first_asks else x,
+                context=x,
                 attention_mask=mask,
                 training=training,
                 return_attention_scores=return_attention_scores,
-                num_queries=last_queries if block is self.blocks[-1] else None,
             )
             if return_attention_scores:
                 x, scores = x

@@ -1,14 +1,8 @@
 import keras
 import numpy as np
 import pytest
-from reference import (
-    MaskProbe,
-    check_config,
-    masked_average,
-    numpy,
-    random_mask,
-    with_implicit_mask,
-)
+from support.checks import MaskProbe, check_config, numpy, random_mask, with_implicit_mask
+from support.equations import masked_average
 
 from keras_transformers.layers import MaskedAveragePooling1D
 

@@ -1,17 +1,16 @@
 import keras
 import numpy as np
 import pytest
-from reference import (
+from support.checks import (
     MIXED_TOLERANCE,
     NOT_POSITIVE_INTEGERS,
     MaskProbe,
     check_config,
-    embed,
-    masked_average,
     numpy,
     randomise,
     weights_of,
 )
+from support.equations import embed, masked_average
 
 from keras_transformers.layers import MaskedAveragePooling1D, TokenAndPositionEmbedding
 

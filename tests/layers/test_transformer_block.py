@@ -1,19 +1,18 @@
 import keras
 import numpy as np
 import pytest
-from reference import (
+from support.checks import (
     MIXED_TOLERANCE,
     NOT_POSITIVE_INTEGERS,
     MaskProbe,
     check_config,
-    masked_average,
     numpy,
     random_mask,
     randomise,
-    transformer_block,
     weights_of,
     with_implicit_mask,
 )
+from support.equations import masked_average, transformer_block
 
 from keras_transformers.layers import (
     MaskedAveragePooling1D,
@@ -265,34 +264,30 @@ def test_a_row_of_padding_alone_is_finite_and_changes_no_other(rng, dtype, norm_
 
 @pytest.mark.parametrize("route", [None, "implicit", "keys", "pairs"])
 @pytest.mark.parametrize("norm_first", [False, True])
-@pytest.mark.parametrize("num_queries", [1, 3, LENGTH])
-def test_the_first_to_ask_get_what_all_would(rng, num_queries, norm_first, route):
+@pytest.mark.parametrize("asking", [1, 3, LENGTH])
+def test_the_first_to_ask_get_what_all_would(rng, asking, norm_first, route):
     block, x = built(rng, norm_first=norm_first), random_inputs(rng)
     mask = random_mask(rng, BATCH, *([LENGTH] if route != "pairs" else [LENGTH, LENGTH]))
-    inputs = with_implicit_mask(x, mask) if route == "implicit" else x
-    options = {
-        "attention_mask": mask if route in ("keys", "pairs") else None,
-        "return_attention_scores": True,
-    }
-    outputs, scores = block(inputs, num_queries=num_queries, **options)
-    expected, all_scores = block(inputs, **options)
-    assert outputs.shape == (BATCH, num_queries, EMBED_DIM)
-    np.testing.assert_allclose(numpy(outputs), numpy(expected)[:, :num_queries], rtol=0, atol=2e-6)
-    np.testing.assert_allclose(
-        numpy(scores), numpy(all_scores)[:, :, :num_queries], rtol=0, atol=1e-6
+    context = with_implicit_mask(x, mask) if route == "implicit" else x
+    all_mask = mask if route in ("keys", "pairs") else None
+    mask = mask[:, :asking] if route == "pairs" else all_mask
+    outputs, scores = block(
+        context[:, :asking], context=context, attention_mask=mask, return_attention_scores=True
     )
-    if route == "implicit":
-        np.testing.assert_array_equal(numpy(MaskProbe()(outputs)), mask[:, :num_queries])
+    expected, all_scores = block(context, attention_mask=all_mask, return_attention_scores=True)
+    assert outputs.shape == (BATCH, asking, EMBED_DIM)
+    np.testing.assert_allclose(numpy(outputs), numpy(expected)[:, :asking], rtol=0, atol=2e-6)
+    np.testing.assert_allclose(numpy(scores), numpy(all_scores)[:, :, :asking], rtol=0, atol=1e-6)
 
 
 # Shapes
 
 
 @pytest.mark.parametrize("length", [None, 9])
-def test_symbolic_outputs_of_the_first_to_ask(length):
-    inputs = keras.Input((length, EMBED_DIM))
+def test_symbolic_outputs_with_a_context(length):
+    inputs, context = keras.Input((2, EMBED_DIM)), keras.Input((length, EMBED_DIM))
     block = TransformerBlock(EMBED_DIM, 2, FF_DIM)
-    outputs, scores = block(inputs, return_attention_scores=True, num_queries=2)
+    outputs, scores = block(inputs, context=context, return_attention_scores=True)
     assert outputs.shape == (None, 2, EMBED_DIM)
     assert scores.shape == (None, 2, 2, length)
 
@@ -315,7 +310,9 @@ def test_a_functional_model_equals_the_equations(rng):
     block = built(rng)
     inputs = keras.Input((None, EMBED_DIM))
     mask = keras.Input((None,), dtype="bool")
-    model = keras.Model([inputs, mask], block(inputs, mask, return_attention_scores=True))
+    model = keras.Model(
+        [inputs, mask], block(inputs, attention_mask=mask, return_attention_scores=True)
+    )
     for length in (LENGTH, 1):
         x, words = random_inputs(rng, length), random_mask(rng, BATCH, length)
         outputs, scores = model.predict([x, words], verbose=0)
@@ -542,6 +539,11 @@ def test_refuses_inputs_of_another_width(rng, already_built):
     block = built(rng) if already_built else TransformerBlock(EMBED_DIM, 2, FF_DIM)
     with pytest.raises(ValueError, match=r"`inputs` must have embed_dim=8 .* Received: .*5, 4\)"):
         block(np.ones((2, 5, 4), "float32"))
+
+
+def test_refuses_a_context_of_another_width(rng):
+    with pytest.raises(ValueError, match=r"`context` must have embed_dim=8 .* Received: .*5, 4\)"):
+        built(rng)(random_inputs(rng), context=np.ones((BATCH, 5, 4), "float32"))
 
 
 @pytest.mark.parametrize("shape", [(BATCH,), (BATCH, 1, 1, LENGTH)])

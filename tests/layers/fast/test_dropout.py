@@ -3,9 +3,9 @@
 import keras
 import numpy as np
 import pytest
-from reference import numpy
+from support.checks import numpy
 
-from keras_transformers.layers.dropout import Dropout
+from keras_transformers.layers.fast import Dropout
 
 X = np.random.default_rng(0).normal(3, 1, (200, 50)).astype("float32")
 

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from keras_transformers.layers.fast.switch import is_on
+
 
 @keras.saving.register_keras_serializable(package="keras_transformers")
 class LayerNormalization(keras.layers.LayerNormalization):
@@ -33,7 +35,7 @@ class LayerNormalization(keras.layers.LayerNormalization):
 
     Example:
         >>> import numpy as np
-        >>> from keras_transformers.layers.layer_normalization import LayerNormalization
+        >>> from keras_transformers.layers.fast import LayerNormalization
         >>> LayerNormalization(epsilon=1e-6)(np.array([[1.0, 3.0]])).numpy().round(3).tolist()
         [[-1.0, 1.0]]
     """
@@ -42,7 +44,7 @@ class LayerNormalization(keras.layers.LayerNormalization):
         super().__init__(epsilon=epsilon, **kwargs)
 
     def call(self, inputs):
-        if keras.backend.backend() != "tensorflow":
+        if keras.backend.backend() != "tensorflow" or not is_on("layer_normalization"):
             return super().call(inputs)
         # Half precision has too few digits for a variance.
         x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))

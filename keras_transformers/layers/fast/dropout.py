@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from keras_transformers.layers.fast.switch import is_on
+
 
 @keras.saving.register_keras_serializable(package="keras_transformers")
 class Dropout(keras.layers.Dropout):
@@ -28,12 +30,14 @@ class Dropout(keras.layers.Dropout):
 
     Example:
         >>> import numpy as np
-        >>> from keras_transformers.layers.dropout import Dropout
+        >>> from keras_transformers.layers.fast import Dropout
         >>> sorted(set(Dropout(0.5)(np.ones((9, 9)), training=True).numpy().flat))
         [0.0, 2.0]
     """
 
     def call(self, inputs, training=False):
+        if not is_on("dropout"):
+            return super().call(inputs, training)
         if not training or self.rate == 0:
             return inputs
         draw = _draw_16_bits if keras.backend.backend() == "tensorflow" else _draw

@@ -5,9 +5,9 @@ import json
 import keras
 import numpy as np
 import pytest
-from reference import MIXED_TOLERANCE, numpy
+from support.checks import MIXED_TOLERANCE, numpy
 
-from keras_transformers.layers.layer_normalization import LayerNormalization
+from keras_transformers.layers.fast import LayerNormalization
 
 SHAPE = (3, 5, 8)
 
