@@ -50,7 +50,7 @@ def lesson(clock, directory, data, rows, batch_size, passes):
 
 def hub_layer(clock, directory, data, rows, batch_size, passes):
     """Our HubLayer around the SavedModel."""
-    from keras_transformers.models import hub_classifier
+    from keras_transformers.hub import hub_classifier
 
     model = hub_classifier(f"{directory}/preprocessor", f"{directory}/encoder", trainable=True)
     return _ours(clock, model, directory, data, rows, batch_size, passes)
@@ -182,8 +182,8 @@ def _bucketed(encoder, texts, labels, batch_size, jit=False):
 
 def main():
     """Runs the race and prints the table."""
-    from keras_transformers.checkpoints import export_to_hub
-    from keras_transformers.checkpoints.lesson_bert import SMALL_BERT
+    from keras_transformers.hub import export_to_hub
+    from keras_transformers.hub.lesson_bert import SMALL_BERT
     from keras_transformers.utils import markdown_table
 
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])

@@ -22,7 +22,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from turns import race
 
-from keras_transformers.checkpoints.lesson_bert import SMALL_BERT
+from keras_transformers.hub.lesson_bert import SMALL_BERT
 from keras_transformers.utils import markdown_table
 
 HEAD_EPOCHS = 20
@@ -58,7 +58,7 @@ def ours(clock, pair, data, rows, batch_size, dtype="float32"):
     """Features once, then the head."""
     import keras
 
-    from keras_transformers.models import hub_classifier
+    from keras_transformers.hub import hub_classifier
     from keras_transformers.training import cached_features, feature_batches
     from keras_transformers.training.fit import going_on
     from keras_transformers.training.train_frozen import compile_head
@@ -101,7 +101,7 @@ def _read(data, rows):
 
 def main():
     """Runs the rounds and prints the table."""
-    from keras_transformers.checkpoints import export_to_hub
+    from keras_transformers.hub import export_to_hub
 
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", required=True, help="directory with train.csv and test.csv")

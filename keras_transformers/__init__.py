@@ -8,10 +8,10 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 # Imported here so that `keras.saving.load_model` knows the classes.
-from keras_transformers import layers, models, text, training
+from keras_transformers import hub, layers, models, text, training
 
 __version__ = "0.1.0"
-__all__ = ["checkpoints", "data", "layers", "models", "plots", "text", "training"]
+__all__ = ["checkpoints", "data", "hub", "layers", "models", "plots", "text", "training"]
 
 
 def __getattr__(name):

@@ -447,8 +447,8 @@ def _train_bert(options):
     _check_writable(options.output)
     import keras
 
-    from keras_transformers.checkpoints.lesson_bert import ENCODER
     from keras_transformers.data import load_news
+    from keras_transformers.hub.lesson_bert import ENCODER
     from keras_transformers.models import bert_classifier
     from keras_transformers.training import fine_tune, train_frozen
 
@@ -500,9 +500,8 @@ def _set_precision(options):
 
 
 def _hub_model(options, news):
-    from keras_transformers.checkpoints import bert_pair
-    from keras_transformers.checkpoints.lesson_bert import ENCODER, PREPROCESSOR
-    from keras_transformers.models import hub_classifier
+    from keras_transformers.hub import bert_pair, hub_classifier
+    from keras_transformers.hub.lesson_bert import ENCODER, PREPROCESSOR
 
     preprocessor, encoder = bert_pair(
         options.encoder or ENCODER,

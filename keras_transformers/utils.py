@@ -1,9 +1,10 @@
 """Argument checks and file writing that several modules share."""
 
 import contextlib
+import importlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 
@@ -44,3 +45,19 @@ def markdown_table(rows: list[dict]) -> str:
     keys = list(rows[0])
     lines = [keys, ["---"] * len(keys), *([str(row[key]) for key in keys] for row in rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def lazily(package: str, homes: dict[str, str]) -> Callable:
+    """Makes a `__getattr__` for a package that offers names which live in higher packages.
+
+    Args:
+        package: the `__name__` of the package.
+        homes: for each name the module it is imported from when it is first asked for.
+    """
+
+    def find(name):
+        if name in homes:
+            return getattr(importlib.import_module(homes[name]), name)
+        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+
+    return find

@@ -81,7 +81,7 @@ def minilm():
 @pytest.fixture(scope="session")
 def tiny_pair(tmp_path_factory):
     """A directory with a tiny BERT of random weights and its preprocessing model."""
-    from keras_transformers.checkpoints import export_to_hub
+    from keras_transformers.hub import export_to_hub
 
     directory = tmp_path_factory.mktemp("hub") / "tiny"
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghij", "rain", "##s", "sun"]

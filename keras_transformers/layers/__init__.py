@@ -1,12 +1,12 @@
-"""Keras layers. All but `HubLayer` use nothing but Keras and run on any of its backends."""
+"""Keras layers. They need nothing but Keras and run on any of its backends."""
 
 from keras_transformers.layers.fast import plain
-from keras_transformers.layers.hub_layer import HubLayer
 from keras_transformers.layers.masked_average_pooling_1d import MaskedAveragePooling1D
 from keras_transformers.layers.multi_head_attention import MultiHeadAttention
 from keras_transformers.layers.multi_head_self_attention import MultiHeadSelfAttention
 from keras_transformers.layers.token_and_position_embedding import TokenAndPositionEmbedding
 from keras_transformers.layers.transformer_block import TransformerBlock
+from keras_transformers.utils import lazily
 
 __all__ = [
     "HubLayer",
@@ -17,3 +17,5 @@ __all__ = [
     "TransformerBlock",
     "plain",
 ]
+
+__getattr__ = lazily(__name__, {"HubLayer": "keras_transformers.hub"})

@@ -3,9 +3,9 @@
 from keras_transformers.models.bert_classifier import bert_classifier
 from keras_transformers.models.bert_encoder import BertEncoder
 from keras_transformers.models.encoder_classifier import encoder_classifier
-from keras_transformers.models.hub_classifier import hub_classifier
 from keras_transformers.models.text_classifier import TextClassifier
 from keras_transformers.models.transformer_classifier import transformer_classifier
+from keras_transformers.utils import lazily
 
 __all__ = [
     "BertEncoder",
@@ -15,3 +15,5 @@ __all__ = [
     "hub_classifier",
     "transformer_classifier",
 ]
+
+__getattr__ = lazily(__name__, {"hub_classifier": "keras_transformers.hub"})

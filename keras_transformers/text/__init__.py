@@ -1,8 +1,7 @@
 """Texts to ids."""
 
 from keras_transformers.text.bert_inputs import bert_inputs
-from keras_transformers.text.hub_tokenizer import HubTokenizer
 from keras_transformers.text.word_piece_tokenizer import WordPieceTokenizer
 from keras_transformers.text.word_vectorizer import WordVectorizer
 
-__all__ = ["HubTokenizer", "WordPieceTokenizer", "WordVectorizer", "bert_inputs"]
+__all__ = ["WordPieceTokenizer", "WordVectorizer", "bert_inputs"]

@@ -12,8 +12,8 @@ import numpy as np
 
 from keras_transformers.checkpoints.hub_handle import find_saved_model
 from keras_transformers.data.bucketed_batches import bucket_lengths, pad, plan_batches
-from keras_transformers.layers import HubLayer
-from keras_transformers.models.native_features import native_features
+from keras_transformers.hub.hub_layer import HubLayer
+from keras_transformers.hub.native_features import native_features
 from keras_transformers.text import bert_inputs
 from keras_transformers.utils import replacing
 

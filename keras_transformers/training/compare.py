@@ -10,11 +10,11 @@ from pathlib import Path
 import keras
 
 from keras_transformers import plots
-from keras_transformers.checkpoints import bert_pair
 from keras_transformers.checkpoints.hub_handle import load_saved_model
-from keras_transformers.checkpoints.lesson_bert import ENCODER, PREPROCESSOR
 from keras_transformers.data import News
-from keras_transformers.models import bert_classifier, hub_classifier
+from keras_transformers.hub import bert_pair, hub_classifier
+from keras_transformers.hub.lesson_bert import ENCODER, PREPROCESSOR
+from keras_transformers.models import bert_classifier
 from keras_transformers.training.evaluate import score
 from keras_transformers.training.fine_tune import fine_tune
 from keras_transformers.training.train_from_scratch import train_from_scratch

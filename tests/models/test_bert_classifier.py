@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from keras_transformers.models import BertEncoder, bert_classifier, hub_classifier
+from keras_transformers.hub import hub_classifier
+from keras_transformers.models import BertEncoder, bert_classifier
 from keras_transformers.text import WordPieceTokenizer
 
 TEXTS = ["a rains", "", "sun sun b", "e " * 300]

@@ -4,9 +4,8 @@ import shutil
 import numpy as np
 import pytest
 
-from keras_transformers.checkpoints import export_to_hub
 from keras_transformers.data.bucketed_batches import pad
-from keras_transformers.layers import HubLayer
+from keras_transformers.hub import HubLayer, export_to_hub
 from keras_transformers.models import encoder_classifier
 from keras_transformers.text import bert_inputs
 from keras_transformers.training import cached_features

@@ -11,7 +11,8 @@ import pytest
 
 from keras_transformers.cli import main
 from keras_transformers.data import bucketed_batches, load_news
-from keras_transformers.models import bert_classifier, hub_classifier
+from keras_transformers.hub import hub_classifier
+from keras_transformers.models import bert_classifier
 from keras_transformers.text import bert_inputs
 from keras_transformers.training import create_optimizer, fine_tune
 

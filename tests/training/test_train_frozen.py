@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from keras_transformers.data import bucketed_batches, load_news
-from keras_transformers.models import hub_classifier
+from keras_transformers.hub import hub_classifier
 from keras_transformers.text import bert_inputs
 from keras_transformers.training import train_frozen
 from keras_transformers.training.train_frozen import compile_head

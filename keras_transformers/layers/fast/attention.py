@@ -30,8 +30,8 @@ def attention(layer: keras.layers.Layer, query, value) -> Callable | None:
     # another factor.
     if is_on("folded") and layer.key_dim >= value.shape[-1] and layer.dropout == 0:
         return functools.partial(folded, layer)
-    if is_on("few_queries") and _are_few(query.shape[1], value.shape[1], layer.key_dim):
-        return functools.partial(for_few_queries, layer)
+    if is_on("one_query") and query.shape[1] == 1:
+        return functools.partial(for_one_query, layer)
     return None
 
 
@@ -68,10 +68,10 @@ def folded(layer, query, value, mask, training):
     return attended, ops.transpose(weights, (0, 2, 1, 3))
 
 
-def for_few_queries(layer, query, value, mask, training):
-    r"""Attends for so few queries that keys and values of all positions would be most of the work.
+def for_one_query(layer, query, value, mask, training):
+    r"""Attends for a single query; keys and values of all positions would be most of the work.
 
-    Each query goes through the key's matrix, and what it gathers of `y` through the value's:
+    The query goes through the key's matrix, and what it gathers of `y` through the value's:
 
     \[ Q_i K_i^\top = (Q_i {W^K_i}^\top) y^\top + c, \qquad
        \mathrm{head}_i = (P_i y) W^V_i + \Big(\sum_k P_{ik}\Big) b^V_i \]
@@ -89,13 +89,6 @@ def for_few_queries(layer, query, value, mask, training):
     joined = ops.reshape(heads, (*ops.shape(heads)[:2], layer.num_heads * layer.key_dim))
     outputs = layer.output_dense(joined) + _no_bias_of_keys(layer)
     return outputs, ops.transpose(weights, (0, 2, 1, 3))
-
-
-def _are_few(queries, keys, key_dim):
-    """Whether taking queries through two matrices costs less than taking the keys through them."""
-    if queries is None:
-        return False
-    return queries < key_dim if keys is None else queries * (key_dim + keys) < keys * key_dim
 
 
 def _by_heads(layer, kernel):

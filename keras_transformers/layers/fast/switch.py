@@ -4,7 +4,7 @@ import contextlib
 import contextvars
 from collections.abc import Iterator
 
-FORMS = ("folded", "few_queries", "by_vector", "dropout", "gelu", "layer_normalization")
+FORMS = ("folded", "one_query", "by_vector", "dropout", "gelu", "layer_normalization")
 
 _switched_off = contextvars.ContextVar("switched_off", default=frozenset())
 

@@ -3,9 +3,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_transformers.checkpoints import hub_handle, lesson_bert
-from keras_transformers.layers import HubLayer
-from keras_transformers.text import HubTokenizer
+from keras_transformers.checkpoints import hub_handle
+from keras_transformers.hub import HubLayer, HubTokenizer, lesson_bert
 
 TEXTS = ["Rain in the north", "Rain in the south, and more rain"]
 

@@ -3,9 +3,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_transformers.checkpoints import export_to_hub
-from keras_transformers.layers import HubLayer
-from keras_transformers.text import HubTokenizer, bert_inputs
+from keras_transformers.hub import HubLayer, HubTokenizer, export_to_hub
+from keras_transformers.text import bert_inputs
 
 TEXTS = ["a b rains", "sun", "", "j " * 300, "unheard 🌧️"]
 

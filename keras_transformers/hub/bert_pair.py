@@ -4,7 +4,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from keras_transformers.checkpoints.export_to_hub import export_to_hub
+from keras_transformers.hub.export_to_hub import export_to_hub
 
 
 def bert_pair(

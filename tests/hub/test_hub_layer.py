@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_transformers.layers.hub_layer import HubLayer
+from keras_transformers.hub.hub_layer import HubLayer
 
 if keras.backend.backend() != "tensorflow":
     pytest.skip("HubLayer runs on the TensorFlow backend", allow_module_level=True)
@@ -712,7 +712,7 @@ import sys
 import numpy as np
 import tensorflow as tf
 import keras
-from keras_transformers.layers.hub_layer import HubLayer
+from keras_transformers.hub.hub_layer import HubLayer
 
 (cpu,) = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
@@ -764,7 +764,7 @@ REOPEN = """
 import sys
 import numpy as np
 import keras
-import keras_transformers.layers.hub_layer
+import keras_transformers.hub.hub_layer
 
 path, texts, predictions = sys.argv[1:]
 model = keras.saving.load_model(path, safe_mode=False)
@@ -909,7 +909,7 @@ def test_options_of_another_type(dropout, name):
 
 
 def test_other_backends():
-    code = "from keras_transformers.layers.hub_layer import HubLayer; HubLayer('bert')"
+    code = "from keras_transformers.hub.hub_layer import HubLayer; HubLayer('bert')"
     run = run_python(code, KERAS_BACKEND="jax")
     assert run.returncode != 0
     last = run.stderr.strip().splitlines()[-1]

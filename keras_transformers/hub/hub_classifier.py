@@ -2,11 +2,12 @@
 
 import numpy as np
 
-from keras_transformers.checkpoints.lesson_bert import ENCODER, PREPROCESSOR
-from keras_transformers.layers.hub_layer import HubLayer
+from keras_transformers.hub.hub_layer import HubLayer
+from keras_transformers.hub.hub_tokenizer import HubTokenizer
+from keras_transformers.hub.lesson_bert import ENCODER, PREPROCESSOR
 from keras_transformers.models.encoder_classifier import INPUTS, encoder_classifier
 from keras_transformers.models.text_classifier import TextClassifier
-from keras_transformers.text import HubTokenizer, bert_inputs
+from keras_transformers.text import bert_inputs
 
 
 def hub_classifier(

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_transformers.layers import HubLayer
+from keras_transformers.hub import HubLayer
+from keras_transformers.hub.native_features import native_features
 from keras_transformers.models import BertEncoder, encoder_classifier
-from keras_transformers.models.native_features import native_features
 from keras_transformers.text import bert_inputs
 
 SAMPLE = bert_inputs(np.array([[2, 5, 9, 3]]))

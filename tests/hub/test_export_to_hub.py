@@ -13,8 +13,8 @@ import tensorflow as tf
 import tensorflow_text  # noqa: F401  The preprocessing model needs its operations.
 from safetensors.numpy import load_file, save_file
 
-from keras_transformers.checkpoints.export_to_hub import export_to_hub
 from keras_transformers.checkpoints.hugging_face import complete_config, tensor_shapes
+from keras_transformers.hub.export_to_hub import export_to_hub
 
 MINILM = Path(__file__).parents[2] / ".." / "shared" / "models" / "all-MiniLM-L6-v2"
 

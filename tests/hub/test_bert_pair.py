@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from keras_transformers.checkpoints import bert_pair
+from keras_transformers.hub import bert_pair
 
 
 def test_exported_directory_brings_its_own_preprocessor(tiny_pair, tmp_path):
@@ -35,7 +35,7 @@ def test_handle_without_preprocessor_is_refused(tmp_path):
 
 
 def test_hugging_face_directory_is_exported_once(tmp_path, monkeypatch):
-    module = sys.modules["keras_transformers.checkpoints.bert_pair"]
+    module = sys.modules["keras_transformers.hub.bert_pair"]
     source, exported = tmp_path / "hf", []
     source.mkdir()
     (source / "config.json").write_text("{}")

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_transformers.layers import HubLayer
-from keras_transformers.models import encoder_classifier, hub_classifier
-from keras_transformers.models.hub_classifier import ENCODER, PREPROCESSOR
+from keras_transformers.hub import HubLayer, hub_classifier
+from keras_transformers.hub.hub_classifier import ENCODER, PREPROCESSOR
+from keras_transformers.models import encoder_classifier
 
 TEXTS = ["a b rains", "sun", "", "j i " * 30]
 
@@ -40,7 +40,7 @@ def test_only_the_last_layer_is_trained(tiny_pair):
 
 @pytest.mark.slow
 def test_counts_of_the_lesson(tmp_path):
-    from keras_transformers.checkpoints import export_to_hub
+    from keras_transformers.hub import export_to_hub
 
     config = {"model_type": "bert", "vocab_size": 30522, "num_hidden_layers": 4}
     config |= {"hidden_size": 128, "num_attention_heads": 2, "intermediate_size": 512}

@@ -84,7 +84,7 @@ def export_to_hub(
         >>> import tempfile
         >>> import tensorflow as tf, tensorflow_hub as hub
         >>> import tensorflow_text  # the preprocessing model needs its operations
-        >>> from keras_transformers.checkpoints.export_to_hub import export_to_hub
+        >>> from keras_transformers.hub.export_to_hub import export_to_hub
         >>> tiny = dict(vocab_size=200, hidden_size=8, num_hidden_layers=1,
         ...             num_attention_heads=2, intermediate_size=16)
         >>> directory = tempfile.mkdtemp()

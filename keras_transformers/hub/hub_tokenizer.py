@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from keras_transformers.layers.hub_layer import HubLayer
+from keras_transformers.hub.hub_layer import HubLayer
 from keras_transformers.text.encode_texts import encode_texts
 
 

@@ -4,8 +4,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from keras_transformers.checkpoints.bert_pair import bert_pair
-from keras_transformers.checkpoints.export_to_hub import export_to_hub
+from keras_transformers.hub.bert_pair import bert_pair
+from keras_transformers.hub.export_to_hub import export_to_hub
 
 PREPROCESSOR = "https://tfhub.dev/tensorflow/bert_en_uncased_preprocess/3"
 ENCODER = "https://tfhub.dev/tensorflow/small_bert/bert_en_uncased_L-4_H-128_A-2/1"

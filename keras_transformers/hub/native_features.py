@@ -3,7 +3,8 @@
 import keras
 import numpy as np
 
-from keras_transformers.layers import HubLayer, MaskedAveragePooling1D
+from keras_transformers.hub.hub_layer import HubLayer
+from keras_transformers.layers import MaskedAveragePooling1D
 from keras_transformers.models.bert_encoder import BertEncoder
 from keras_transformers.models.encoder_classifier import encoder_features
 
