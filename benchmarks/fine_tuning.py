@@ -60,7 +60,7 @@ def native(clock, directory, data, rows, batch_size, passes, jit=False):
     """The same weights in our BertEncoder."""
     from keras_transformers.models import bert_classifier
 
-    model = bert_classifier(f"{directory}/encoder", freeze=False)
+    model = bert_classifier(f"{directory}/encoder", trainable=True)
     return _ours(clock, model, directory, data, rows, batch_size, passes, jit)
 
 

@@ -60,7 +60,7 @@ def ours(clock, pair, data, rows, batch_size, dtype="float32"):
 
     from keras_transformers.hub import hub_classifier
     from keras_transformers.training import cached_features, feature_batches
-    from keras_transformers.training.fit import going_on
+    from keras_transformers.training.fit import one_iterator
     from keras_transformers.training.train_frozen import compile_head
 
     keras.config.set_dtype_policy(dtype)
@@ -73,9 +73,9 @@ def ours(clock, pair, data, rows, batch_size, dtype="float32"):
         features = cached_features(encoder, sequences, directory, progress=False)
         batches = feature_batches(features, labels, batch_size=batch_size, seed=0)
         compile_head(head, len(batches), 1 + HEAD_EPOCHS, 0.001)
-        head.fit(**going_on(batches, head), verbose=0, shuffle=False)
+        head.fit(**one_iterator(batches, head), verbose=0, shuffle=False)
         first = clock.lap()
-        head.fit(**going_on(batches, head), verbose=0, shuffle=False, epochs=HEAD_EPOCHS)
+        head.fit(**one_iterator(batches, head), verbose=0, shuffle=False, epochs=HEAD_EPOCHS)
         return {"first_s": first, "further_s": clock.lap() / HEAD_EPOCHS}
 
 

@@ -22,6 +22,17 @@ def check_rate(name: str, value: float) -> float:
     return value
 
 
+def one_line(error: BaseException) -> str:
+    """Returns what an error says, in one line; its class where it says nothing."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def some(names: list[str], limit: int = 20) -> str:
+    """Returns the first of many names, and how many there are besides."""
+    rest = len(names) - limit
+    return ", ".join(names[:limit]) + (f" and {rest} more" if rest > 0 else "")
+
+
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike) -> Iterator[Path]:
     """Gives a temporary name to write to, which takes the place of `path` once all is written.

@@ -9,6 +9,8 @@ import tempfile
 import warnings
 from pathlib import Path
 
+from keras_transformers.errors import SavedModelError
+
 # Seconds that a server may stay silent. Python's own default is to wait for ever.
 NETWORK_TIMEOUT = 15
 
@@ -29,9 +31,9 @@ def load_saved_model(handle: str, options=None):
         The restored object, as `tf.saved_model.load` returns it.
 
     Raises:
-        ValueError: if the SavedModel cannot be had, whatever the reason: no network, refused by
-            the server, no such file, damaged archive or cache entry, not a SavedModel, in the TF1
-            Hub format. The message names the handle and what can be done.
+        SavedModelError: if the SavedModel cannot be opened, whatever the reason: no network,
+            refused by the server, no such file, damaged archive or cache entry, not a SavedModel,
+            in the TF1 Hub format. The message names the handle and what can be done.
 
     Example:
         >>> import tensorflow as tf
@@ -51,7 +53,7 @@ def load_saved_model(handle: str, options=None):
         _check_format(directory)
         return tf.saved_model.load(directory, options=options)
     except Exception as error:  # Errors of network, archive, files and graph share no other base.
-        raise ValueError(_explain(handle, directory, error)) from error
+        raise SavedModelError(_explain(handle, directory, error)) from error
 
 
 def find_saved_model(handle: str) -> str:

@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from keras_transformers.checkpoints.files import read_text
+
 REQUIRED_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 SPECIAL_TOKENS = (*REQUIRED_TOKENS, "[MASK]")
 
@@ -45,11 +47,3 @@ def check_vocabulary(name: str, vocabulary: Sequence[str]) -> None:
         raise ValueError(
             f"`{name}` must not contain a piece twice. Received: {repeated[:5]} repeated"
         )
-
-
-def read_text(path: Path) -> str:
-    """Reads a text file; a `ValueError` names one that is not UTF-8."""
-    try:
-        return path.read_text("utf-8")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path.name} must be UTF-8. Received: {path}, {error}") from error

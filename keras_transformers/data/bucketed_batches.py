@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from keras_transformers.data.tf_data import without_tuning
 from keras_transformers.utils import check_positive
 
 # For a model compiled by XLA, which takes seconds for each length.
@@ -111,19 +112,6 @@ def batches_of_rows(make_batch: Callable, plan: Callable, seed: int | None, firs
     return without_tuning(dataset)
 
 
-def without_tuning(dataset):
-    """Switches off the tuning of a `tf.data.Dataset` that leaves nothing to tune.
-
-    The tuner looks after 10 ms, then after twice as long, and so on, and the end of an iteration
-    may wait for its next look: an epoch of 1.3 s then takes 2.6 s.
-    """
-    import tensorflow as tf
-
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    return dataset.with_options(options)
-
-
 def bucket_lengths(sequences: Sequence[Sequence[int]], num_buckets: int | None = None) -> list[int]:
     """Chooses lengths to pad to.
 
@@ -182,10 +170,10 @@ def plan_batches(
 
 def pad(sequences: Sequence[Sequence[int]], length: int) -> np.ndarray:
     """Cuts or pads sequences with 0 on the right: int32 of shape `(len(sequences), length)`."""
-    kept = [sequence[:length] for sequence in sequences]
-    sizes = np.array([len(sequence) for sequence in kept])
-    ids = np.zeros((len(kept), length), dtype="int32")
-    ids[np.arange(length) < sizes[:, None]] = np.concatenate(kept)
+    cut = [sequence[:length] for sequence in sequences]
+    sizes = np.array([len(sequence) for sequence in cut])
+    ids = np.zeros((len(cut), length), dtype="int32")
+    ids[np.arange(length) < sizes[:, None]] = np.concatenate(cut)
     return ids
 
 

@@ -106,8 +106,8 @@ def export_to_hub(
             config, tensors, tokenizer = complete_config(source), {}, {}
             vocab_file = vocab_file or _make_vocabulary(scratch, config["vocab_size"])
         else:
-            config, tensors = read_config(source), read_tensors(source)
-            check_tensors(tensors, config)
+            config, tensors = complete_config(read_config(source)), read_tensors(source)
+            tensors = _encoder_tensors(tensors, config)
             tokenizer = read_tokenizer_config(source)
             vocab_file = vocab_file or Path(source) / "vocab.txt"
             _warn_of_new_pooler(tensors, source)
@@ -123,6 +123,21 @@ def export_to_hub(
             _export_encoder(pair / "encoder", config, tensors, vocab_file, lower_case, scratch)
             _export_preprocessor(pair / "preprocessor", config, vocab_file, lower_case)
         os.rename(pair, directory)
+
+
+def _encoder_tensors(tensors, config):
+    """Returns the tensors of the encoder alone, checked; the pooler may be missing."""
+    names = ("embeddings.", "encoder.", "pooler.")
+    tensors = {
+        name: tensor
+        for name, tensor in tensors.items()
+        if name.startswith(names) and tensor.dtype.kind == "f"
+    }
+    shapes = tensor_shapes(config)
+    if not any(name.startswith("pooler.") for name in tensors):
+        shapes = {name: s for name, s in shapes.items() if not name.startswith("pooler.")}
+    check_tensors(tensors, shapes)
+    return tensors
 
 
 def _export_encoder(directory, config, tensors, vocab_file, lower_case, scratch):

@@ -1,13 +1,15 @@
 """A text classifier made of two models from TensorFlow Hub."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from keras_transformers.hub.hub_layer import HubLayer
 from keras_transformers.hub.hub_tokenizer import HubTokenizer
 from keras_transformers.hub.lesson_bert import ENCODER, PREPROCESSOR
-from keras_transformers.models.encoder_classifier import INPUTS, encoder_classifier
+from keras_transformers.models.encoder_classifier import encoder_classifier
 from keras_transformers.models.text_classifier import TextClassifier
-from keras_transformers.text import bert_inputs
+from keras_transformers.text.bert_inputs import INPUTS, bert_inputs
 
 
 def hub_classifier(
@@ -18,6 +20,7 @@ def hub_classifier(
     trainable: bool = False,
     pooling: str = "pooled",
     rate: float = 0.1,
+    class_names: Sequence[str] | None = None,
 ) -> TextClassifier:
     """Builds a text classifier of a BERT and its preprocessing model, both from TensorFlow Hub.
 
@@ -27,10 +30,11 @@ def hub_classifier(
     Args:
         preprocessor: the preprocessing model: an address, or a local SavedModel.
         encoder: the encoder that goes with it: an address, or a local SavedModel.
-        num_classes: int, the number of classes.
+        num_classes: int, the number of classes, where `class_names` does not say.
         trainable: bool, whether the encoder's weights are trained too.
         pooling: `"pooled"` or `"mean"`, see `encoder_classifier`.
         rate: float in [0, 1), dropout in front of the last layer.
+        class_names: optional, the name of each class.
 
     Returns:
         A `TextClassifier`: strings of shape `(batch,)` to class probabilities of shape
@@ -51,9 +55,13 @@ def hub_classifier(
     bert = HubLayer(encoder, name="encoder")
     _check_bert(bert, "sequence_output" if pooling == "mean" else "pooled_output")
     classifier = encoder_classifier(
-        bert, num_classes, trainable=trainable, pooling=pooling, rate=rate
+        bert,
+        len(class_names) if class_names else num_classes,
+        trainable=trainable,
+        pooling=pooling,
+        rate=rate,
     )
-    return TextClassifier(tokenizer, classifier)
+    return TextClassifier(tokenizer, classifier, class_names)
 
 
 def _check_bert(layer, output):

@@ -11,6 +11,7 @@ import keras
 from keras import ops
 
 from keras_transformers.checkpoints.hub_handle import load_saved_model
+from keras_transformers.errors import UntrustedModel
 
 
 @keras.saving.register_keras_serializable(package="keras_transformers")
@@ -122,14 +123,15 @@ class HubLayer(keras.layers.Layer):
         if self._takes_training:
             outputs = ops.cond(
                 False if training is None or not self.trainable else training,
-                lambda: self._run(inputs, training=True),
-                lambda: self._run(inputs, training=False),
+                lambda: self.run(inputs, training=True),
+                lambda: self.run(inputs, training=False),
             )
         else:
-            outputs = self._run(inputs)
+            outputs = self.run(inputs)
         return _cast_floats(self._pick(outputs), self.compute_dtype)
 
-    def _run(self, inputs, **options):
+    def run(self, inputs, **options):
+        """Returns what the SavedModel itself returns, without casts and `output_key`."""
         options |= self.arguments
         if self._by_signature:
             return self._function(**inputs, **options)
@@ -233,23 +235,35 @@ class HubLayer(keras.layers.Layer):
                 this call comes from was told, and to refuse where there is none.
 
         Raises:
-            ValueError: if safe mode is on.
+            UntrustedModel: if safe mode is on.
         """
-        from keras.src.saving.serialization_lib import in_safe_mode  # Not public in Keras.
-
-        safe_mode = in_safe_mode() if safe_mode is None else safe_mode
-        if safe_mode is not False:
-            raise ValueError(
+        if not _is_trusted(safe_mode):
+            raise UntrustedModel(
                 "A `HubLayer` runs the program in the SavedModel that its handle names. If you "
                 "trust it, pass safe_mode=False to the loading function or call "
                 "keras.config.enable_unsafe_deserialization() first. "
-                f"Received: safe_mode={safe_mode}, handle={config['handle']!r}"
+                f"Received: handle={config['handle']!r}, in safe mode"
             )
         restore = {
             "arguments": keras.saving.deserialize_keras_object,
             "load_options": _options_from_config,
         }
         return cls(**{k: restore[k](v) if k in restore else v for k, v in config.items()})
+
+
+class _Probe(keras.layers.TFSMLayer):
+    """Keras' own layer for SavedModels, as far as its refusal in safe mode."""
+
+    def __init__(self):
+        pass
+
+
+def _is_trusted(safe_mode):
+    try:
+        _Probe.from_config({}, safe_mode=safe_mode)
+    except ValueError:
+        return False
+    return True
 
 
 def _traces(function):
@@ -352,7 +366,8 @@ def _weight_names(variables):
 def _options_to_config(options):
     if options is None:
         return None
-    values = {name: getattr(options, name) for name in options.__slots__}
+    names = inspect.signature(type(options)).parameters
+    values = {name: getattr(options, name) for name in names}
     return {name: getattr(value, "value", value) for name, value in values.items()}
 
 

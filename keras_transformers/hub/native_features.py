@@ -44,8 +44,7 @@ def _native_encoder(hub, sample):
     values = {weight.numpy().tobytes() for weight in hub.weights}
     if not all(weight.numpy().tobytes() in values for weight in encoder.weights):
         return None
-    # What the layer runs, be it a signature, before it is cast.
-    given, expected = encoder(sample), hub._run(sample)
+    given, expected = encoder(sample), hub.run(sample)
     names = [name for name in _OUTPUTS if name in expected]
     if not all(np.allclose(given[name], expected[name], atol=_TOLERANCE) for name in names):
         return None

@@ -3,6 +3,7 @@
 from keras_transformers.models.bert_classifier import bert_classifier
 from keras_transformers.models.bert_encoder import BertEncoder
 from keras_transformers.models.encoder_classifier import encoder_classifier
+from keras_transformers.models.load_classifier import load_classifier
 from keras_transformers.models.text_classifier import TextClassifier
 from keras_transformers.models.transformer_classifier import transformer_classifier
 from keras_transformers.utils import lazily
@@ -13,6 +14,7 @@ __all__ = [
     "bert_classifier",
     "encoder_classifier",
     "hub_classifier",
+    "load_classifier",
     "transformer_classifier",
 ]
 

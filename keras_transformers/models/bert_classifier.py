@@ -1,8 +1,9 @@
 """A text classifier on a BERT of our own blocks."""
 
+from collections.abc import Sequence
 from os import PathLike
 
-from keras_transformers.checkpoints.bert_weights import find_directory
+from keras_transformers.checkpoints.find_checkpoint import find_checkpoint
 from keras_transformers.models.bert_encoder import BertEncoder
 from keras_transformers.models.encoder_classifier import encoder_classifier
 from keras_transformers.models.text_classifier import TextClassifier
@@ -13,11 +14,12 @@ def bert_classifier(
     encoder: str | PathLike | BertEncoder,
     num_classes: int = 4,
     *,
-    freeze: bool = True,
+    trainable: bool = False,
     pooling: str = "pooled",
     rate: float = 0.1,
     max_length: int = 128,
     tokenizer: WordPieceTokenizer | None = None,
+    class_names: Sequence[str] | None = None,
 ) -> TextClassifier:
     """Builds a text classifier on a pre-trained BERT, all of it native Keras layers.
 
@@ -27,20 +29,21 @@ def bert_classifier(
     Args:
         encoder: what `BertEncoder.from_pretrained` takes, a Hugging Face name or directory or a
             BERT of TensorFlow Hub, whose tokeniser is then opened with it; or a `BertEncoder`.
-        num_classes: int, the number of classes.
-        freeze: bool, whether the encoder's weights stay as they are.
+        num_classes: int, the number of classes, where `class_names` does not say.
+        trainable: bool, whether the encoder's weights are trained too.
         pooling: `"pooled"` or `"mean"`, see `encoder_classifier`.
         rate: float in [0, 1), dropout in front of the last layer.
         max_length: int, at least 3, longer texts are cut to that many tokens.
         tokenizer: the `WordPieceTokenizer` that goes with a `BertEncoder`; its own `max_length`
             counts.
+        class_names: optional, the name of each class.
 
     Returns:
         A `TextClassifier`: strings of shape `(batch,)` to class probabilities of shape
         `(batch, num_classes)`.
 
     Raises:
-        FileNotFoundError: if the checkpoint or its vocabulary cannot be had.
+        FileNotFoundError: if the checkpoint or its vocabulary cannot be found or downloaded.
         ValueError: if it is no BERT, if texts could get longer than the encoder's positions, if
             a `BertEncoder` comes without its tokeniser, or if `pooling` is unknown.
 
@@ -51,9 +54,9 @@ def bert_classifier(
         4782980
     """
     if not isinstance(encoder, BertEncoder):
-        directory = find_directory(encoder)
-        encoder = BertEncoder.from_pretrained(directory, name="encoder")
-        tokenizer = tokenizer or WordPieceTokenizer.from_pretrained(
+        directory = find_checkpoint(encoder)
+        encoder = BertEncoder.from_checkpoint(directory, name="encoder")
+        tokenizer = tokenizer or WordPieceTokenizer.from_checkpoint(
             directory, max_length=max_length, name="tokenizer"
         )
     if tokenizer is None:
@@ -66,6 +69,10 @@ def bert_classifier(
             f"Received: max_length={tokenizer.max_length}"
         )
     classifier = encoder_classifier(
-        encoder, num_classes, trainable=not freeze, pooling=pooling, rate=rate
+        encoder,
+        len(class_names) if class_names else num_classes,
+        trainable=trainable,
+        pooling=pooling,
+        rate=rate,
     )
-    return TextClassifier(tokenizer, classifier)
+    return TextClassifier(tokenizer, classifier, class_names)

@@ -5,12 +5,13 @@ from os import PathLike
 import keras
 from keras import ops
 
-from keras_transformers.checkpoints import bert_weights
+from keras_transformers.checkpoints.find_checkpoint import find_checkpoint
+from keras_transformers.checkpoints.read_bert import assign_tensors, read_bert
+from keras_transformers.checkpoints.write_bert import write_bert
 from keras_transformers.layers import TokenAndPositionEmbedding, TransformerBlock, fast
 from keras_transformers.layers.gelu_tanh import gelu_tanh
+from keras_transformers.text.bert_inputs import INPUTS
 from keras_transformers.utils import check_positive, check_rate
-
-_INPUTS = ("input_word_ids", "input_mask", "input_type_ids")
 
 
 @keras.saving.register_keras_serializable(package="keras_transformers")
@@ -256,7 +257,7 @@ class BertEncoder(keras.Model):
         Returns:
             The encoder with the checkpoint's weights. It has a pooler if the checkpoint has one.
             The heads of a model for a task are left out; `read_bert` in
-            `keras_transformers.checkpoints.bert_weights` gives that of masked language
+            `keras_transformers.checkpoints.read_bert` gives that of masked language
             modelling.
 
         Raises:
@@ -271,9 +272,14 @@ class BertEncoder(keras.Model):
             ...     "google/bert_uncased_L-4_H-128_A-2", dropout=0.2
             ... )
         """
-        checkpoint = bert_weights.read_bert(name_or_directory)
+        return cls.from_checkpoint(find_checkpoint(name_or_directory), **kwargs)
+
+    @classmethod
+    def from_checkpoint(cls, directory: str | PathLike, **kwargs) -> "BertEncoder":
+        """Opens a checkpoint whose local directory is known; otherwise as `from_pretrained`."""
+        checkpoint = read_bert(directory)
         encoder = cls(**{**checkpoint.arguments, **kwargs})
-        bert_weights.assign_tensors(encoder, checkpoint.tensors)
+        assign_tensors(encoder, checkpoint.tensors)
         return encoder
 
     def save_pretrained(self, directory: str | PathLike) -> None:
@@ -298,7 +304,7 @@ class BertEncoder(keras.Model):
             >>> BertEncoder.from_pretrained(directory).vocab_size
             100
         """
-        bert_weights.write_bert(self, directory)
+        write_bert(self, directory)
 
     def get_config(self):
         return {
@@ -320,8 +326,8 @@ class BertEncoder(keras.Model):
 
 def _check_keys(inputs):
     names = sorted(inputs) if isinstance(inputs, dict) else None
-    if not names or "input_word_ids" not in names or not set(names) <= set(_INPUTS):
+    if not names or "input_word_ids" not in names or not set(names) <= set(INPUTS):
         raise ValueError(
-            f"`inputs` must be a dict with {_INPUTS[0]!r} and, if wanted, {_INPUTS[1]!r} and "
-            f"{_INPUTS[2]!r}. Received: {names or type(inputs).__name__}"
+            f"`inputs` must be a dict with {INPUTS[0]!r} and, if wanted, {INPUTS[1]!r} and "
+            f"{INPUTS[2]!r}. Received: {names or type(inputs).__name__}"
         )

@@ -4,8 +4,8 @@ import keras
 
 from keras_transformers.layers import MaskedAveragePooling1D
 from keras_transformers.models.bert_encoder import BertEncoder
+from keras_transformers.text.bert_inputs import INPUTS
 
-INPUTS = ("input_word_ids", "input_mask", "input_type_ids")
 POOLINGS = ("pooled", "mean")
 
 

@@ -1,5 +1,7 @@
 """What a BERT takes, made of padded ids."""
 
+INPUTS = ("input_word_ids", "input_mask", "input_type_ids")
+
 
 def bert_inputs(ids) -> dict:
     """Gives the three tensors that a BERT takes for one segment.

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from keras_transformers.data.bucketed_batches import without_tuning
+from keras_transformers.data.tf_data import without_tuning
 
 BATCH_SIZE = 1024
 

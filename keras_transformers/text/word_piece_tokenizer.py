@@ -1,62 +1,29 @@
 """Text to the ids of BERT's word pieces."""
 
-import json
 import re
 from collections.abc import Sequence
 from functools import cached_property
 from os import PathLike
+from pathlib import Path
 
 import keras
 import numpy as np
 
-from keras_transformers.checkpoints.bert_weights import find_directory
-from keras_transformers.checkpoints.vocabulary import (
-    SPECIAL_TOKENS,
-    check_vocabulary,
-    read_text,
-    read_vocabulary,
-)
+from keras_transformers.checkpoints.find_checkpoint import find_checkpoint
+from keras_transformers.checkpoints.vocabulary import SPECIAL_TOKENS, check_vocabulary
+from keras_transformers.text.bert_inputs import INPUTS
 from keras_transformers.text.encode_texts import encode_texts
-
-MAX_CHARS_PER_WORD = 100
+from keras_transformers.text.read_tokenizer import MAX_CHARS_PER_WORD, read_tokenizer
+from keras_transformers.text.unicode_classes import (
+    CONTROL,
+    MARK,
+    WIDE_SPACE,
+    WORD_BY_ITSELF,
+    characters,
+)
 
 # While a text is normalised, private characters stand for the special tokens found in it.
 _PLACEHOLDERS = {token: chr(0x100000 + i) for i, token in enumerate(SPECIAL_TOKENS)}
-
-
-def _characters(ranges: str) -> str:
-    """Writes code points such as "9-A D" for use within the brackets of a regular expression."""
-    points = (span.split("-") for span in ranges.split())
-    return "".join("-".join(rf"\x{{{point}}}" for point in span) for span in points)
-
-
-# Character classes as Hugging Face's `tokenizers` has them: those of Unicode 8.0. TensorFlow's are
-# newer, so the characters that changed class since then are taken out ([^\P{...}] minus them) or
-# put back in.
-_CONTROL = rf"[^\P{{C}}{_characters('9-A D 890-8E2 110CD-1343F 100000-100004')}]|\x{{FFFD}}"
-_NEWER_MARKS = (
-    "7FD 898-8E1 9FE AFA-AFF B55 C04-C3C D00 D3B-D3C D81 EBA ECE 180F-1886 1ABF-1ACE 1DF6-1DFB "
-    "A82C A8C5 A8FF A9BD 10D24-10F85 11070-11074 110C2 111C9 111CF 1123E-11241 1133B 11438-1145E "
-    "1182F-13455 16F4F 16FE4 1CF00-1CF46 1E000-1E4EF 1E944-1E94A"
-)
-_MARK = rf"[^\P{{Mn}}{_characters(_NEWER_MARKS)}]|\x{{1734}}"
-_NEWER_PUNCTUATION = (
-    "61D 9FD-A76 C77-C84 1B7D-1B7E 2E43-2E5D 10EAD-10F89 1144B-1145D 11660-116B9 1183B-11FFF "
-    "12FF1-12FF2 16E97-16FE2 1E95E-1E95F"
-)
-_PUNCTUATION = rf"[^\P{{P}}{_characters(_NEWER_PUNCTUATION)}]|[$+<=>^`|~\x{{166D}}\x{{111C9}}]"
-_CJK = "3400-4DBF 4E00-9FFF F900-FAFF 20000-2A6DF 2A700-2B81F 2B920-2CEAF 2F800-2FA1F"
-_WORD_BY_ITSELF = rf"{_PUNCTUATION}|[{_characters(_CJK)}]"
-_WIDE_SPACE = r"[^\P{Z} ]"
-
-# What tokenizer.json must say.
-_BERT_MODEL = {
-    "type": "WordPiece",
-    "unk_token": "[UNK]",
-    "continuing_subword_prefix": "##",
-    "max_input_chars_per_word": MAX_CHARS_PER_WORD,
-}
-_BERT_NORMALIZER = {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True}
 
 
 @keras.saving.register_keras_serializable(package="keras_transformers")
@@ -131,8 +98,10 @@ class WordPieceTokenizer(keras.layers.Layer):
         self.lower_case = lower_case
         self.max_length = _check_length("max_length", max_length)
         self.strip_accents = strip_accents
-        self.supports_jit = False  # strings do not compile
-        self._convert_input_args = False  # nor do they become the backend's tensors
+        self.supports_jit = False  # XLA does not compile strings.
+        # Strings must come as they are, in lists too: Keras would make tensors of its backend of
+        # them, and refuse what is no tensor.
+        self._convert_input_args = False
         self._allow_non_tensor_positional_args = True
 
     @classmethod
@@ -159,21 +128,12 @@ class WordPieceTokenizer(keras.layers.Layer):
             >>> WordPieceTokenizer.from_pretrained(checkpoint).tokens("Cats")
             ['[CLS]', 'cat', '##s', '[SEP]']
         """
-        directory = find_directory(name_or_directory)
-        if (directory / "tokenizer.json").is_file():
-            settings = _read_tokenizer_json(directory / "tokenizer.json")
-        elif (directory / "vocab.txt").is_file():
-            settings = {"vocabulary": read_vocabulary(directory / "vocab.txt")}
-        elif (directory / "assets" / "vocab.txt").is_file():
-            settings = _read_saved_model(directory)
-        else:
-            raise FileNotFoundError(
-                "`name_or_directory` must have tokenizer.json or vocab.txt, or be a BERT of "
-                f"TensorFlow Hub. Received: {directory}"
-            )
-        if (directory / "tokenizer_config.json").is_file():
-            settings |= _read_tokenizer_config(directory / "tokenizer_config.json")
-        return cls(**(settings | kwargs))
+        return cls.from_checkpoint(find_checkpoint(name_or_directory), **kwargs)
+
+    @classmethod
+    def from_checkpoint(cls, directory: str | PathLike, **kwargs) -> "WordPieceTokenizer":
+        """Opens a checkpoint whose local directory is known; otherwise as `from_pretrained`."""
+        return cls(**(read_tokenizer(Path(directory)) | kwargs))
 
     def call(self, texts, length=None):
         import tensorflow_text as tf_text
@@ -227,20 +187,20 @@ class WordPieceTokenizer(keras.layers.Layer):
         texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="ignore")
         # Placeholders in the text itself become another character that is dropped, but not yet:
         # what stands around them must not join into a special token.
-        texts = replace(texts, rf"[{_characters('100000-100004')}]", "\x01")
+        texts = replace(texts, rf"[{characters('100000-100004')}]", "\x01")
         for token, placeholder in _PLACEHOLDERS.items():
             if token in self.vocabulary:
                 texts = replace(texts, re.escape(token), f" {placeholder} ")
-        texts = replace(texts, _CONTROL, "")
+        texts = replace(texts, CONTROL, "")
         if self.lower_case if self.strip_accents is None else self.strip_accents:
-            texts = replace(tf_text.normalize_utf8(texts, "NFD"), _MARK, "")
+            texts = replace(tf_text.normalize_utf8(texts, "NFD"), MARK, "")
         if self.lower_case:
             # These are lower-cased by context or by the computer's language, unlike in BERT.
             for letter in "IJΣİÌÍĨĮ":
                 texts = replace(texts, letter, letter.lower())
             texts = tf.strings.lower(texts, encoding="utf-8")
-        texts = replace(texts, _WIDE_SPACE, " ")
-        return replace(texts, _WORD_BY_ITSELF, r" \0 ")
+        texts = replace(texts, WIDE_SPACE, " ")
+        return replace(texts, WORD_BY_ITSELF, r" \0 ")
 
     @cached_property
     def _word_pieces(self):
@@ -271,8 +231,7 @@ class WordPieceTokenizer(keras.layers.Layer):
 
     def compute_output_spec(self, texts, length=None):
         batch = _segments(texts)[0].shape[0]
-        names = ("input_word_ids", "input_mask", "input_type_ids")
-        return {name: keras.KerasTensor((batch, length), dtype="int32") for name in names}
+        return {name: keras.KerasTensor((batch, length), dtype="int32") for name in INPUTS}
 
     def get_config(self):
         return {
@@ -302,10 +261,10 @@ def _truncate_pair(first, second, budget):
         tf.minimum(first_length, budget - tf.minimum(second_length, half)),
     )
     keep_second = tf.minimum(second_length, budget - keep_first)
-    return [_head(first, keep_first), _head(second, keep_second)]
+    return [_first(first, keep_first), _first(second, keep_second)]
 
 
-def _head(ragged, lengths):
+def _first(ragged, lengths):
     """Keeps the first `lengths` elements of each row."""
     import tensorflow as tf
 
@@ -326,72 +285,3 @@ def _check_vocabulary(vocabulary):
         )
     check_vocabulary("vocabulary", vocabulary)
     return list(vocabulary)
-
-
-def _read_saved_model(directory):
-    import tensorflow as tf
-
-    variables = tf.train.load_checkpoint(str(directory / "variables" / "variables"))
-    lower_case = "do_lower_case/.ATTRIBUTES/VARIABLE_VALUE"
-    settings = {"vocabulary": read_vocabulary(directory / "assets" / "vocab.txt")}
-    if variables.has_tensor(lower_case):
-        settings["lower_case"] = bool(variables.get_tensor(lower_case))
-    return settings
-
-
-def _read_tokenizer_config(path):
-    config = _read_json(path)
-    _require(path, {"tokenize_chinese_chars": True, **config}, tokenize_chinese_chars=True)
-    names = {"do_lower_case": "lower_case", "strip_accents": "strip_accents"}
-    return {name: config[key] for key, name in names.items() if key in config}
-
-
-def _read_tokenizer_json(path):
-    content = _read_json(path)
-    try:
-        # Early files do not name the model's type.
-        _require(path, {"type": "WordPiece", **content["model"]}, **_BERT_MODEL)
-        _require(path, content["normalizer"], **_BERT_NORMALIZER)
-        _require(path, content["pre_tokenizer"], type="BertPreTokenizer")
-        added = {token["content"]: token["id"] for token in content["added_tokens"]}
-        ids = {**content["model"]["vocab"], **added}
-        without_gaps = set(ids.values()) == set(range(len(ids)))
-        lower_case = content["normalizer"]["lowercase"]
-    except (AttributeError, KeyError, TypeError) as error:
-        raise ValueError(
-            f"{path.name} must describe a WordPiece tokeniser. Received: {path}, where reading "
-            f"failed with {error!r}"
-        ) from error
-    if not set(added) <= set(SPECIAL_TOKENS):
-        raise ValueError(
-            f"{path.name} must add no tokens but {', '.join(SPECIAL_TOKENS)}. "
-            f"Received: {path} with {sorted(set(added) - set(SPECIAL_TOKENS))}"
-        )
-    if not without_gaps:
-        raise ValueError(
-            f"{path.name} must number its {len(ids)} pieces from 0 without gaps. Received: {path}"
-        )
-    return {
-        "vocabulary": sorted(ids, key=ids.get),
-        "lower_case": lower_case,
-        "strip_accents": content["normalizer"].get("strip_accents"),
-    }
-
-
-def _read_json(path):
-    try:
-        content = json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path.name} must be JSON. Received: {path}, {error}") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{path.name} must hold a JSON object. Received: {path}")
-    return content
-
-
-def _require(path, settings, **expected):
-    for key, value in expected.items():
-        if settings[key] != value:
-            raise ValueError(
-                f"{path.name} must have {key}={value!r}, as BERT does. "
-                f"Received: {path} with {key}={settings[key]!r}"
-            )

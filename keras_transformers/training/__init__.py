@@ -4,7 +4,6 @@ from keras_transformers.training.cached_features import cached_features
 from keras_transformers.training.compare import compare
 from keras_transformers.training.create_optimizer import create_optimizer
 from keras_transformers.training.evaluate import evaluate
-from keras_transformers.training.feature_batches import feature_batches
 from keras_transformers.training.fine_tune import fine_tune
 from keras_transformers.training.fit import fit
 from keras_transformers.training.fused_adam import FusedAdam
@@ -20,7 +19,6 @@ __all__ = [
     "compare",
     "create_optimizer",
     "evaluate",
-    "feature_batches",
     "fine_tune",
     "fit",
     "train_from_scratch",

@@ -1,6 +1,7 @@
 """Every model on the same texts, side by side."""
 
 import json
+import math
 import os
 import statistics
 import time
@@ -17,15 +18,15 @@ from keras_transformers.hub.lesson_bert import ENCODER, PREPROCESSOR
 from keras_transformers.models import bert_classifier
 from keras_transformers.training.evaluate import score
 from keras_transformers.training.fine_tune import fine_tune
+from keras_transformers.training.settings import FromScratch, Frozen
 from keras_transformers.training.train_from_scratch import train_from_scratch
-from keras_transformers.training.train_frozen import HEAD_LEARNING_RATE, train_frozen
-from keras_transformers.utils import markdown_table, replacing
+from keras_transformers.training.train_frozen import train_frozen
+from keras_transformers.utils import markdown_table, one_line, replacing
 
 # Test accuracies that the lesson prints, on all 120,000 training texts.
 LESSON_ACCURACY = {"from-scratch": 0.9124, "frozen-bert": 0.7888, "fine-tuned-bert": 0.8247}
 FROM_SCRATCH_STEPS = 500
-HEAD_EPOCHS = 20
-FINE_TUNING = {"epochs": 1, "head_epochs": HEAD_EPOCHS, "learning_rate": 1e-4}
+FINE_TUNING = {"epochs": 1, "head_epochs": Frozen.epochs, "learning_rate": 1e-4}
 
 
 def compare(
@@ -42,12 +43,12 @@ def compare(
 
     These are a linear classifier on words, which a small Transformer does not always beat; the
     Transformer from scratch; a frozen BERT as a SavedModel; the same BERT in our own blocks, frozen
-    and fine-tuned. What stands for a text is the mean over its tokens. A BERT that cannot be had is
-    left out, and a line says so.
+    and fine-tuned. What stands for a text is the mean over its tokens. A BERT that cannot be found
+    or downloaded is left out, and a line says so.
 
     Args:
         news: the texts to train and to test on.
-        directory: gets a directory for each model, see `write_run`, and `comparison.md`,
+        directory: gets a directory for each model, see `RunDirectory`, and `comparison.md`,
             `comparison.json` and `comparison.png`.
         encoder: a BERT, as `bert_pair` takes it. None means the small one on TensorFlow Hub.
         preprocessor: the preprocessing model of a TensorFlow Hub encoder.
@@ -79,38 +80,31 @@ def compare(
     except (OSError, ValueError) as error:
         if encoder:
             raise
-        print(f"Without BERT: {' '.join(str(error).split())}")
+        print(f"Without BERT: {one_line(error)}")
     rows = [_train(name, training, directory, seed) for name, training in trainings.items()]
     _write(directory, rows, news)
     return rows
 
 
 def _bert_trainings(news, pair, options) -> dict[str, Callable]:
-    num_classes = len(news.class_names)
-    head = {"epochs": HEAD_EPOCHS, "learning_rate": HEAD_LEARNING_RATE}
+    names = {"pooling": "mean", "class_names": news.class_names}
 
-    def hub(output):
-        model = hub_classifier(*pair, num_classes, pooling="mean")
-        return _run(train_frozen, model, output, **head)
-
-    def native(output):
-        model = bert_classifier(pair[1], num_classes, pooling="mean")
-        return _run(train_frozen, model, output, **head)
-
-    def fine_tuned(output):
-        model = bert_classifier(pair[1], num_classes, pooling="mean", freeze=False)
-        return _run(fine_tune, model, output, **FINE_TUNING)
-
-    def _run(train, model, output, **settings):
-        model.class_names = news.class_names
+    def run(train, model, output, **settings):
         return train(model, news, output, arguments={"encoder": pair[1]}, **settings, **options)
 
-    return {"frozen-bert": hub, "hf-bert": native, "fine-tuned-bert": fine_tuned}
+    return {
+        "frozen-bert": lambda output: run(train_frozen, hub_classifier(*pair, **names), output),
+        "hf-bert": lambda output: run(train_frozen, bert_classifier(pair[1], **names), output),
+        "fine-tuned-bert": lambda output: run(
+            fine_tune, bert_classifier(pair[1], trainable=True, **names), output, **FINE_TUNING
+        ),
+    }
 
 
 def _from_scratch(news, output, options):
-    steps = -(-len(news.train_texts) // 128)
-    _, metrics = train_from_scratch(news, output, epochs=-(-FROM_SCRATCH_STEPS // steps), **options)
+    steps = math.ceil(len(news.train_texts) / FromScratch.batch_size)
+    epochs = math.ceil(FROM_SCRATCH_STEPS / steps)
+    _, metrics = train_from_scratch(news, output, epochs=epochs, **options)
     return metrics
 
 

@@ -1,18 +1,18 @@
-"""Training that can be killed at any moment and taken up again."""
+"""Training that can be killed at any moment and resumed."""
 
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from keras_transformers.utils import replacing
 
-STATE_FILE = "state.weights.h5"
+STATE_FILE = "state.npz"
 BEST_FILE = "best.weights.h5"
-HISTORY_FILE = "history.json"
 
 
 def fit(
@@ -25,19 +25,18 @@ def fit(
     resume: bool = False,
     verbose: int | str = "auto",
 ) -> list[dict]:
-    """Trains a model, and keeps its weights and its optimizer on disk after every epoch.
+    """Trains a model, and keeps all of its state on disk after every epoch.
 
-    A run that was stopped and taken up again ends with the weights of one that went through.
-    With `validation` these are the weights of the epoch of highest accuracy on it, the first of
-    equals.
+    A run that was stopped and resumed ends with the weights of one that went through. With
+    `validation` these are the weights of the epoch of highest accuracy on it, the first of equals.
 
     Args:
-        model: a compiled model, trained in place. When a run is taken up again, one built and
-            compiled as it was in the beginning.
-        make_batches: gives the `tf.data.Dataset`, of known cardinality, for the epoch of that
+        model: a compiled model, trained in place. To resume, one built and compiled as it was in
+            the beginning.
+        make_batches: returns the `tf.data.Dataset`, of known cardinality, for the epoch of that
             number (the first is 0) and those after it.
         epochs: int, the number of epochs, those of earlier runs included.
-        directory: where weights and history are kept.
+        directory: where the state is kept.
         validation: optional `tf.data.Dataset`, evaluated after every epoch; the model must be
             compiled with the metric `accuracy`.
         resume: bool, whether to go on from the last finished epoch kept in `directory`.
@@ -53,35 +52,32 @@ def fit(
     """
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
-    keep = _KeepEveryEpoch(directory)
+    history = []
+    # Made in the first step, the optimizer's variables would be in another order.
+    model.optimizer.build(model.trainable_variables)
     if resume and (directory / STATE_FILE).is_file():
-        try:
-            keep.restore(model)
-        except (OSError, ValueError, KeyError) as error:
-            raise ValueError(
-                f"{directory}: the training kept there is damaged; do not resume it: {error}"
-            ) from error
-    done = len(keep.history)
+        history = _restore(model, directory / STATE_FILE)
+    done = len(history)
     if done < epochs:
         model.fit(
-            **going_on(make_batches(done), model),
+            **one_iterator(make_batches(done), model),
             initial_epoch=done,
             epochs=epochs,
             validation_data=validation,
-            callbacks=[keep],
+            callbacks=[_KeepEveryEpoch(directory, history)],
             shuffle=False,  # the batches come shuffled
             verbose=verbose,
         )
     if validation is not None:
         model.load_weights(directory / BEST_FILE)
-    return keep.history
+    return history
 
 
-def going_on(batches, model: keras.Model) -> dict:
-    """Gives the arguments of `keras.Model.fit` that spare it a new iterator for each epoch.
+def one_iterator(batches, model: keras.Model) -> dict:
+    """Returns arguments of `keras.Model.fit` that let all epochs share one endless iterator.
 
-    Keras makes two of them, which takes longer than a short epoch. A single one without an end
-    serves where no epoch ends amid the steps that are executed at once.
+    Keras makes two new ones for each epoch, which takes longer than a short epoch. One is possible
+    only if an epoch is a multiple of the steps that are executed at once.
 
     Args:
         batches: a `tf.data.Dataset` of known cardinality, one epoch of training.
@@ -97,29 +93,15 @@ def going_on(batches, model: keras.Model) -> dict:
 
 
 def best_epoch(history: list[dict]) -> int:
-    """Gives the number, from 0, of the epoch of highest validation accuracy."""
+    """Returns the number, from 0, of the epoch of highest validation accuracy."""
     return max(range(len(history)), key=lambda epoch: history[epoch]["val_accuracy"])
 
 
 class _KeepEveryEpoch(keras.callbacks.Callback):
-    def __init__(self, directory):
+    def __init__(self, directory, history):
         super().__init__()
         self.directory = directory
-        self.history = []
-        self.seeds = []
-        self.iterations = []
-
-    def restore(self, model):
-        model.optimizer.build(model.trainable_variables)
-        model.load_weights(self.directory / STATE_FILE)
-        kept = json.loads((self.directory / HISTORY_FILE).read_text())
-        # Written before the weights, it may be an epoch ahead. The number of steps alone would
-        # not tell: under mixed_float16 those with an infinite gradient are left out.
-        done = kept["iterations"].index(int(model.optimizer.iterations)) + 1
-        self.history, self.seeds = kept["epochs"][:done], kept["seeds"][:done]
-        self.iterations = kept["iterations"][:done]
-        for variable, seed in zip(_seeds(model), self.seeds[-1], strict=True):
-            variable.assign(seed)
+        self.history = history
 
     def on_epoch_begin(self, epoch, logs=None):
         self.started = time.perf_counter()
@@ -136,18 +118,45 @@ class _KeepEveryEpoch(keras.callbacks.Callback):
         }
         metrics = {key: float(logs[key]) for key in logs}
         self.history.append(metrics | times | {"steps": self.steps})
-        self.seeds.append([seed.numpy().tolist() for seed in _seeds(self.model)])
-        self.iterations.append(int(self.model.optimizer.iterations))
-        kept = {"epochs": self.history, "seeds": self.seeds, "iterations": self.iterations}
-        with replacing(self.directory / HISTORY_FILE) as path:
-            path.write_text(json.dumps(kept))
         if "val_accuracy" in metrics and best_epoch(self.history) == epoch:
             with replacing(self.directory / BEST_FILE) as path:
                 self.model.save_weights(path)
+        state = [values for _, _, values in _leaves(_state(self.model))]
         with replacing(self.directory / STATE_FILE) as path:
-            self.model.save_weights(path)
+            np.savez(path, *state, history=json.dumps(self.history))
 
 
-def _seeds(model):
-    """Gives the states of dropout's random numbers, which Keras does not save."""
-    return [v for v in model.variables if v.name == "seed_generator_state"]
+def _restore(model, path):
+    """Gives a model the state that was kept; returns the history of the epochs until then."""
+    try:
+        with np.load(path) as kept:
+            history = json.loads(str(kept["history"]))
+            values = [kept[f"arr_{i}"] for i in range(len(kept.files) - 1)]
+        tree = _state(model)
+        # By order, not by name: Keras numbers names by how many layers there have been before.
+        for (branch, name, now), before in zip(_leaves(tree), values, strict=True):
+            if now.shape != before.shape:
+                raise ValueError(f"{name} of shape {before.shape} instead of {now.shape}")
+            branch[name] = before
+        model.set_state_tree(tree)
+    # What a damaged archive raises depends on where it is damaged.
+    except Exception as error:
+        raise ValueError(
+            f"{path.parent}: the training kept there is damaged; do not resume it: {error}"
+        ) from error
+    return history
+
+
+def _state(model):
+    """Returns weights, optimizer and the seeds of dropout; metrics begin anew in each epoch."""
+    tree = model.get_state_tree("numpy_array")
+    return {name: branch for name, branch in tree.items() if name != "metrics_variables"}
+
+
+def _leaves(tree: dict) -> Iterator[tuple[dict, str, np.ndarray]]:
+    """Yields the innermost dict, the name in it and the values of each variable."""
+    for name, branch in list(tree.items()):
+        if isinstance(branch, dict):
+            yield from _leaves(branch)
+        else:
+            yield tree, name, branch

@@ -84,7 +84,7 @@ def test_config_is_read_and_completed(tmp_path):
     (tmp_path / "config.json").write_text(
         json.dumps({**CONFIG, "model_type": "bert", "layer_norm_eps": 1e-5, "architectures": ["X"]})
     )
-    assert read_config(tmp_path) == {
+    assert complete_config(read_config(tmp_path)) == {
         **CONFIG,
         "model_type": "bert",
         "architectures": ["X"],
@@ -137,7 +137,10 @@ def test_missing_directory_and_file_are_named(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("{", r"config\.json' must be a JSON file"), ("[]", "must hold a JSON object. Received")],
+    [
+        ("{", r"config\.json: expected JSON, found"),
+        ("[]", r"config\.json: expected a JSON object, found \[\]"),
+    ],
 )
 def test_config_that_is_no_json_object_is_refused(tmp_path, content, message):
     (tmp_path / "config.json").write_text(content)
@@ -248,27 +251,24 @@ def test_the_command_given_for_a_pickle_converts_it(tmp_path, tensors):
     assert_same(read_tensors(directory), expected)
 
 
-def test_whole_checkpoint_passes_with_and_without_a_pooler(tensors):
-    config = complete_config(CONFIG)
-    check_tensors(tensors | {"classifier.weight": np.zeros((2, 4))}, config)
-    del tensors["pooler.dense.weight"], tensors["pooler.dense.bias"]
-    check_tensors(tensors, config)
-
-
-def test_missing_tensors_are_named(tensors):
+def test_missing_and_surplus_tensors_are_named(tensors):
+    shapes = tensor_shapes(complete_config(CONFIG))
+    check_tensors(tensors, shapes)
     for name in ("embeddings.LayerNorm.bias", "pooler.dense.bias"):
         del tensors[name]
-    with pytest.raises(
-        ValueError, match=r"lacks embeddings\.LayerNorm\.bias, pooler\.dense\.bias\."
-    ):
-        check_tensors(tensors, complete_config(CONFIG))
+    message = (
+        rf"the {len(shapes)} weights .* missing: embeddings\.LayerNorm\.bias, pooler\.dense\.bias; "
+        r"surplus: classifier\.weight$"
+    )
+    with pytest.raises(ValueError, match=message):
+        check_tensors(tensors | {"classifier.weight": np.zeros((2, 4))}, shapes)
 
 
 def test_long_lists_of_missing_tensors_are_cut(tensors):
     other = {f"roberta.{name}": tensor for name, tensor in tensors.items()}
-    message = r"lacks embeddings\.word.* and 16 more\. Received: roberta\..* and 18 more$"
+    message = r"missing: embeddings\.Layer.* and 3 more; surplus: roberta\..* and 3 more$"
     with pytest.raises(ValueError, match=message):
-        check_tensors(other, complete_config(CONFIG))
+        check_tensors(other, tensor_shapes(complete_config(CONFIG)))
 
 
 def test_tensors_of_another_shape_are_named(tensors):
@@ -278,4 +278,4 @@ def test_tensors_of_another_shape_are_named(tensors):
         r".*position_embeddings\.weight \(7, 4\) instead of \(8, 4\)$"
     )
     with pytest.raises(ValueError, match=message):
-        check_tensors(tensors, config)
+        check_tensors(tensors, tensor_shapes(config))

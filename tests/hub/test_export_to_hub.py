@@ -452,7 +452,7 @@ def test_missing_and_other_shapes_of_tensors_are_named(tmp_path, handed_over):
     tensors = random_tensors(TINY)
     del tensors["encoder.layer.1.output.dense.bias"]
     source = write_directory(tmp_path / "lacking", TINY, tensors)
-    with pytest.raises(ValueError, match=r"lacks encoder\.layer\.1\.output\.dense\.bias\."):
+    with pytest.raises(ValueError, match=r"missing: encoder\.layer\.1\.output\.dense\.bias$"):
         export_to_hub(source, tmp_path / "pair")
     source = write_directory(
         tmp_path / "wide",
@@ -512,7 +512,7 @@ def test_lower_case_must_be_a_bool(tmp_path, handed_over):
 
 def test_vocabulary_that_is_no_text_is_refused(tmp_path, handed_over):
     (tmp_path / "vocab.txt").write_bytes(b"[PAD]\n\xff\n")
-    with pytest.raises(ValueError, match=r"vocab.txt must be UTF-8. Received: .*vocab.txt"):
+    with pytest.raises(ValueError, match=r"vocab.txt: expected UTF-8 text, found"):
         export_to_hub(TINY, tmp_path / "pair", vocab_file=tmp_path / "vocab.txt")
 
 

@@ -793,9 +793,9 @@ def test_safe_mode(text_embedding, tmp_path):
     layer = HubLayer(text_embedding)
     keras.Sequential([keras.Input((), dtype="string"), layer]).save(path)
     for options in ({}, {"safe_mode": True}):
-        with pytest.raises(ValueError, match=r"safe_mode=False.*Received: safe_mode=True, handle="):
+        with pytest.raises(ValueError, match=r"safe_mode=False.*Received: handle=.*, in safe mode"):
             keras.saving.load_model(path, **options)
-    with pytest.raises(ValueError, match="Received: safe_mode=None"):
+    with pytest.raises(ValueError, match="in safe mode"):
         HubLayer.from_config(layer.get_config())
     model = keras.saving.load_model(path, safe_mode=False)
     assert_same(model.predict(tf.constant(TEXTS), verbose=0), layer(tf.constant(TEXTS)))

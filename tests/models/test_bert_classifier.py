@@ -48,12 +48,12 @@ def test_reopens_without_trust_and_predicts_the_same(tiny_pair, tmp_path):
     np.testing.assert_allclose(again.predict_texts(TEXTS), model.predict_texts(TEXTS), atol=1e-6)
 
 
-@pytest.mark.parametrize("freeze", [True, False])
-def test_what_is_trained(tiny_pair, freeze):
-    model = bert_classifier(tiny_pair, 4, freeze=freeze)
+@pytest.mark.parametrize("trainable", [False, True])
+def test_what_is_trained(tiny_pair, trainable):
+    model = bert_classifier(tiny_pair, 4, trainable=trainable)
     head = 8 * 4 + 4
     trained = sum(int(np.prod(w.shape)) for w in model.trainable_weights)
-    assert trained == (head if freeze else model.count_params())
+    assert trained == (model.count_params() if trainable else head)
     assert model.count_params() > 10 * head
 
 

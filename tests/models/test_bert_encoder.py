@@ -8,7 +8,7 @@ import pytest
 from keras import ops
 from scipy.special import erf
 
-from keras_transformers.checkpoints.bert_weights import assign_tensors, read_bert
+from keras_transformers.checkpoints.read_bert import assign_tensors, read_bert
 from keras_transformers.layers import MaskedAveragePooling1D
 from keras_transformers.models.bert_encoder import BertEncoder, gelu_tanh
 

@@ -26,7 +26,7 @@ def news(news_directory):
 
 def build(pair, **options):
     keras.utils.set_random_seed(0)
-    return bert_classifier(pair, freeze=False, pooling="mean", max_length=12, **options)
+    return bert_classifier(pair, trainable=True, pooling="mean", max_length=12, **options)
 
 
 def tune(model, news, directory, **settings):

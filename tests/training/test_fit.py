@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from keras_transformers.data import bucketed_batches
 from keras_transformers.training import fit
-from keras_transformers.training.fit import best_epoch, going_on
+from keras_transformers.training.fit import best_epoch, one_iterator
 
 ROWS, STEPS = 22, 6
 
@@ -107,10 +107,10 @@ def test_resumed_training_takes_weights_and_optimizer_from_the_directory(tmp_pat
     assert files_in(tmp_path) == before  # nothing was left to train
 
 
-@pytest.mark.parametrize("name", ["history.json", "state.weights.h5"])
-def test_resume_of_what_is_damaged_is_refused(tmp_path, name):
+@pytest.mark.parametrize("left", [0, 20, 2000, -30])
+def test_resume_of_what_is_damaged_is_refused(tmp_path, left):
     train(tmp_path, epochs=1)
-    (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:20])
+    (tmp_path / "state.npz").write_bytes((tmp_path / "state.npz").read_bytes()[:left])
     with pytest.raises(ValueError, match=f"{tmp_path}: the training kept there is damaged"):
         train(tmp_path, epochs=2, resume=True)
 
@@ -136,9 +136,17 @@ def test_half_an_epoch_is_run_again_as_a_whole(tmp_path, uninterrupted):
     assert [len(epoch["steps"]) for epoch in resumed[1]] == [STEPS] * 3
 
 
-@pytest.mark.parametrize("written", range(4))
-def test_stopped_between_any_two_files(tmp_path, uninterrupted, directory, monkeypatch, written):
-    """After 0 to 3 files have taken their names; an epoch writes two."""
+def test_resume_of_another_model_is_refused(tmp_path):
+    train(tmp_path, epochs=1)
+    other = keras.Sequential([keras.Input((5,)), keras.layers.Dense(3, activation="softmax")])
+    other.compile("adam", "sparse_categorical_crossentropy")
+    with pytest.raises(ValueError, match="do not resume it"):
+        fit(other, make_batches, epochs=2, directory=tmp_path, resume=True, verbose=0)
+
+
+@pytest.mark.parametrize("written", range(3))
+def test_stopped_before_any_file(tmp_path, uninterrupted, directory, monkeypatch, written):
+    """After 0 to 2 files have taken their names; an epoch writes one."""
     replace, count = os.replace, itertools.count()
 
     def replace_some(source, target):
@@ -150,7 +158,7 @@ def test_stopped_between_any_two_files(tmp_path, uninterrupted, directory, monke
         patch.setattr(os, "replace", replace_some)
         with pytest.raises(KeyboardInterrupt):
             train(tmp_path, epochs=3)
-    assert len(files_in(tmp_path)) == min(written, 2)
+    assert len(files_in(tmp_path)) == min(written, 1)
     assert_same_training(train(tmp_path, epochs=3, resume=True), uninterrupted)
     assert files_in(tmp_path).keys() == files_in(directory).keys()
 
@@ -234,7 +242,7 @@ def test_resumed_with_validation_keeps_the_best_epoch(tmp_path, validated, stopp
 def test_steps_executed_at_once_end_with_the_epoch(uninterrupted, tmp_path, at_once, endless):
     model = build_model()
     model.steps_per_execution = at_once
-    assert ("steps_per_epoch" in going_on(make_batches(0), model)) == endless
+    assert ("steps_per_epoch" in one_iterator(make_batches(0), model)) == endless
     fit(model, make_batches, epochs=3, directory=tmp_path, verbose=0)
     assert int(model.optimizer.iterations) == 3 * STEPS
     np.testing.assert_allclose(state_of(model), state_of(uninterrupted[0]), atol=1e-6)

@@ -18,7 +18,7 @@ from keras_transformers.training import train_from_scratch
 
 SHARED = Path(__file__).parents[2] / ".." / "shared"
 RESULTS = ["confusion_matrix.png", "metrics.json", "model.keras", "training.png"]
-KEPT = ["arguments.json", "history.json", "state.weights.h5"]
+KEPT = ["arguments.json", "state.npz"]
 # 13 steps an epoch.
 OPTIONS = {
     "epochs": 2,
@@ -132,13 +132,13 @@ def test_seconds_of_a_resumed_run_count_the_epochs_before(run, news):
 
 def test_resume_with_other_arguments_is_refused(run, news):
     directory = run[0]
-    before = (directory / "checkpoint" / "state.weights.h5").read_bytes()
+    before = (directory / "checkpoint" / "state.npz").read_bytes()
     for name, value in (("epochs", 3), ("seed", 4), ("embed_dim", 4)):
         with pytest.raises(ValueError, match=f"{name} was {OPTIONS[name]} and is {value}"):
             train_from_scratch(news, directory, resume=True, **(OPTIONS | {name: value}))
     with pytest.raises(ValueError, match="data was"):
         train_from_scratch(load_news("sample"), directory, resume=True, **OPTIONS)
-    assert (directory / "checkpoint" / "state.weights.h5").read_bytes() == before
+    assert (directory / "checkpoint" / "state.npz").read_bytes() == before
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,8 @@ def resumed(news, tmp_path_factory):
 
 def test_killed_run_has_every_epoch_once(resumed, run):
     metrics = json.loads((resumed / "metrics.json").read_text())
-    history = json.loads((resumed / "checkpoint" / "history.json").read_text())["epochs"]
+    with np.load(resumed / "checkpoint" / "state.npz") as state:
+        history = json.loads(str(state["history"]))
     assert len(metrics["epochs"]) == len(history) == 2
     first, _ = run[2]["epochs"]
     assert metrics["epochs"][0]["loss"] == pytest.approx(first["loss"], abs=1e-6)

@@ -1,0 +1,100 @@
+"""A BERT in Hugging Face's layout."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from keras import ops
+
+from keras_transformers.checkpoints.bert_names import (
+    ACTIVATIONS,
+    ARGUMENTS,
+    DISTILBERT_CONFIG,
+    DISTILBERT_EPSILON,
+    named_variables,
+    to_distilbert,
+)
+
+
+def write_bert(encoder, directory: str | os.PathLike) -> None:
+    """Writes an encoder as `config.json` and `model.safetensors`, in Hugging Face's layout.
+
+    An encoder without segments is written as a DistilBERT, any other as a BERT, in float32.
+
+    Args:
+        encoder: a `BertEncoder`. It is built if need be.
+        directory: where to; made if it does not exist. Other files in it are left alone.
+
+    Raises:
+        ValueError: if the layout cannot hold the encoder: an activation that it has no name for,
+            or no segments together with a pooler or another epsilon than 1e-12; or if the
+            directory holds a checkpoint in shards, which some readers prefer to the new file.
+
+    Example:
+        >>> import os, tempfile
+        >>> from keras_transformers.checkpoints.write_bert import write_bert
+        >>> from keras_transformers.models import BertEncoder
+        >>> directory = tempfile.mkdtemp()
+        >>> write_bert(BertEncoder(100, 1, 8, 2, 16), directory)
+        >>> sorted(os.listdir(directory))
+        ['config.json', 'model.safetensors']
+    """
+    from safetensors.numpy import save_file
+
+    directory = Path(directory)
+    config, rename = _layout(encoder)
+    index = directory / "model.safetensors.index.json"
+    if index.exists():
+        raise ValueError(
+            f"`directory` must not hold a checkpoint in shards. Received: one with {index.name}"
+        )
+    tensors = {
+        rename(name): np.ascontiguousarray(_as_saved(variable))
+        for name, variable in named_variables(encoder).items()
+    }
+    directory.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=directory) as unfinished:
+        # Hugging Face's readers want to know which framework's shapes these are.
+        save_file(tensors, Path(unfinished, "model.safetensors"), metadata={"format": "pt"})
+        Path(unfinished, "config.json").write_text(json.dumps(config, indent=2) + "\n", "utf-8")
+        for file in ("model.safetensors", "config.json"):
+            os.replace(Path(unfinished, file), directory / file)
+
+
+def _as_saved(variable):
+    values = ops.convert_to_numpy(variable).astype("float32", copy=False)
+    return values.T if variable.name == "kernel" else values
+
+
+def _layout(encoder):
+    """Returns the configuration and how to rename the tensors: a BERT's or a DistilBERT's."""
+    config = {name: getattr(encoder, argument) for argument, name in ARGUMENTS.items()}
+    config["hidden_act"] = _activation_name(encoder.activation)
+    common = {"pad_token_id": 0, "torch_dtype": "float32"}
+    if encoder.type_vocab_size:
+        return {"architectures": ["BertModel"], "model_type": "bert", **config, **common}, str
+    if encoder.pooler or encoder.epsilon != DISTILBERT_EPSILON:
+        raise ValueError(
+            "An encoder without segments is written as a DistilBERT, which has no pooler and "
+            f"epsilon={DISTILBERT_EPSILON}. "
+            f"Received: pooler={encoder.pooler}, epsilon={encoder.epsilon}"
+        )
+    config = {distilbert: config[bert] for distilbert, bert in DISTILBERT_CONFIG.items()}
+    return {
+        "architectures": ["DistilBertModel"],
+        "model_type": "distilbert",
+        **config,
+        **common,
+    }, to_distilbert
+
+
+def _activation_name(activation):
+    for name, ours in ACTIVATIONS.items():
+        if getattr(activation, "__name__", None) == ours:
+            return name
+    raise ValueError(
+        f"`activation` must be one of {', '.join(sorted(set(ACTIVATIONS.values())))} to be "
+        f"written. Received: {activation!r}"
+    )

@@ -1,0 +1,60 @@
+"""`keras-transformers compare`."""
+
+import argparse
+
+from keras_transformers.cli import report
+from keras_transformers.cli.options import (
+    add_data,
+    add_hub_encoder,
+    add_run,
+    add_seed,
+    check_writable,
+    number,
+)
+from keras_transformers.training.settings import POSITIVE_INT
+
+ROWS = 8000
+
+
+def add_parser(commands) -> None:
+    """Adds the command."""
+    parser = commands.add_parser(
+        "compare",
+        help="train all models on the same texts, and make a table of them",
+        description="Trains a linear classifier on words, the Transformer from scratch, and a BERT "
+        "frozen and fine-tuned, all on the same texts. Leaves comparison.md, comparison.json and "
+        "comparison.png in the output directory, and in it a directory for each model.",
+    )
+    add_data(parser)
+    parser.add_argument(
+        "--rows",
+        type=number(POSITIVE_INT),
+        default=ROWS,
+        metavar="N",
+        help=f"training texts to draw, or all if there are fewer (default: {ROWS})",
+    )
+    add_hub_encoder(parser)
+    add_run(parser, "runs/compare")
+    add_seed(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Trains all models and prints the table."""
+    check_writable(options.output)
+    from keras_transformers.data import draw_news, load_news
+    from keras_transformers.training import compare
+
+    news = draw_news(load_news(options.data), options.rows, options.seed)
+    compare(
+        news,
+        options.output,
+        encoder=options.encoder,
+        preprocessor=options.preprocessor,
+        seed=options.seed,
+        resume=options.resume,
+        verbose=report.verbose(),
+    )
+    print(f"\n{(options.output / 'comparison.md').read_text()}")
+    print(f"All results are in {options.output}")
+    return 0

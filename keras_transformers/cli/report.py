@@ -1,0 +1,44 @@
+"""What the commands print."""
+
+import sys
+
+
+def verbose() -> int:
+    """Returns how `keras.Model.fit` is to report: a bar in a terminal, else a line an epoch."""
+    return 1 if sys.stdout.isatty() else 2
+
+
+def print_run(model, news, metrics: dict, output) -> int:
+    """Prints what came of a training; returns the exit code."""
+    print_test(metrics["test"])
+    _print_examples(model, news)
+    print(f"\nTrained in {metrics['seconds']:.0f} s; all results are in {output}")
+    return 0
+
+
+def print_test(test: dict) -> None:
+    """Prints what `evaluate` measured."""
+    width = max(len(name) for name in test["classes"])
+    print(f"\n{'class':{width}}  precision  recall  texts")
+    for name, measured in test["classes"].items():
+        print(
+            f"{name:{width}}  {measured['precision']:9.4f}  {measured['recall']:6.4f}  "
+            f"{measured['support']:5.0f}"
+        )
+    print(f"\nTest accuracy {test['accuracy']:.4f}, loss {test['loss']:.4f}")
+
+
+def _print_examples(model, news, count=4):
+    print("\nFrom the test texts:")
+    texts, labels = news.test_texts[:count], news.test_labels[:count]
+    for text, row, label in zip(texts, model.predict_texts(texts), labels, strict=True):
+        best = row.argmax()
+        print(
+            f"  {model.class_names[best]} ({row[best]:.2f}; it is {news.class_names[label]}): "
+            f"{_shorten(text)}"
+        )
+
+
+def _shorten(text, width=80):
+    text = " ".join(text.split())
+    return text if len(text) <= width else text[: width - 1] + "…"

@@ -1,0 +1,192 @@
+"""`keras-transformers train MODEL`."""
+
+import argparse
+
+from keras_transformers.cli import report
+from keras_transformers.cli.options import (
+    SMALL_BERT,
+    add_data,
+    add_hub_encoder,
+    add_run,
+    add_settings,
+    check_writable,
+    given,
+)
+from keras_transformers.training.settings import FineTuning, FromScratch, Frozen, Head
+
+HUGGING_FACE_BERT = "google-bert/bert-base-uncased"
+
+
+def add_parser(commands) -> None:
+    """Adds the command and the models it trains."""
+    train = commands.add_parser("train", help="train a model on news texts")
+    models = train.add_subparsers(title="models", required=True, metavar="MODEL")
+    _add_from_scratch(models)
+    _add_frozen_bert(models)
+    _add_fine_tuned_bert(models)
+    _add_hf_bert(models)
+
+
+def _add_from_scratch(models):
+    parser = models.add_parser(
+        "from-scratch",
+        help="a small Transformer, trained from random weights",
+        description="Trains a small Transformer classifier from random weights. Leaves "
+        "model.keras, metrics.json, training.png and confusion_matrix.png in the output directory.",
+    )
+    add_data(parser)
+    add_run(parser, "runs/from-scratch")
+    add_settings(parser, FromScratch)
+    parser.set_defaults(run=train_from_scratch)
+
+
+def _add_frozen_bert(models):
+    parser = models.add_parser(
+        "frozen-bert",
+        help="a small layer on a BERT from TensorFlow Hub that stays as it is",
+        description="Trains a softmax layer on what a BERT gives for each text. The BERT runs once "
+        "over the texts; what it gave is kept in DIR/features.",
+    )
+    add_data(parser)
+    add_hub_encoder(parser)
+    add_run(parser, "runs/frozen-bert")
+    add_settings(parser, Frozen)
+    add_settings(parser, Head)
+    parser.set_defaults(run=train_frozen_bert)
+
+
+def _add_fine_tuned_bert(models):
+    parser = models.add_parser(
+        "fine-tuned-bert",
+        help="fine-tune a BERT from TensorFlow Hub",
+        description="Trains a BERT and a softmax layer on it together, with AdamW and warm-up.",
+    )
+    add_data(parser)
+    _add_native_encoder(parser, default=None, what=SMALL_BERT)
+    add_run(parser, "runs/fine-tuned-bert")
+    add_settings(parser, FineTuning)
+    add_settings(parser, Head)
+    parser.set_defaults(run=train_bert, name="fine-tuned-bert", fine_tune=True)
+
+
+def _add_hf_bert(models):
+    parser = models.add_parser(
+        "hf-bert",
+        help="a BERT from Hugging Face, frozen or fine-tuned",
+        description="Trains a softmax layer on what a BERT from Hugging Face gives for each text, "
+        "or with --fine-tune both together.",
+    )
+    add_data(parser)
+    _add_native_encoder(parser, default=HUGGING_FACE_BERT, what=HUGGING_FACE_BERT)
+    add_run(parser, "runs/hf-bert")
+    parser.add_argument("--fine-tune", action="store_true", help="train the BERT as well")
+    frozen, tuned = Frozen(), FineTuning()
+    add_settings(
+        parser,
+        FineTuning,
+        epochs=f"passes over the training texts (default: {frozen.epochs}; with --fine-tune "
+        f"{tuned.epochs})",
+        learning_rate=f"the highest learning rate (default: {frozen.learning_rate}; with "
+        f"--fine-tune {tuned.learning_rate})",
+    )
+    add_settings(parser, Head)
+    parser.set_defaults(run=train_bert, name="hf-bert", batch_size=tuned.batch_size)
+
+
+def _add_native_encoder(parser, default, what):
+    parser.add_argument(
+        "--encoder",
+        metavar="BERT",
+        default=default,
+        help="a model's name on Hugging Face, a directory with one, or a TensorFlow Hub encoder, "
+        f"its handle or its directory (default: {what})",
+    )
+
+
+def train_from_scratch(options: argparse.Namespace) -> int:
+    """Trains the from-scratch classifier."""
+    check_writable(options.output)
+    from keras_transformers.data import load_news
+    from keras_transformers.training import train_from_scratch
+
+    news = load_news(options.data)
+    model, metrics = train_from_scratch(
+        news,
+        options.output,
+        resume=options.resume,
+        verbose=report.verbose(),
+        **given(options, FromScratch),
+    )
+    return report.print_run(model, news, metrics, options.output)
+
+
+def train_frozen_bert(options: argparse.Namespace) -> int:
+    """Trains the head of a classifier on a BERT SavedModel."""
+    check_writable(options.output)
+    from keras_transformers.data import load_news
+    from keras_transformers.hub import bert_pair, hub_classifier
+    from keras_transformers.hub.lesson_bert import ENCODER, PREPROCESSOR
+    from keras_transformers.training import train_frozen
+
+    news = load_news(options.data)
+    settings, head = given(options, Frozen), Head(**given(options, Head))
+    _prepare(Frozen(**settings).seed, head)
+    preprocessor, encoder = bert_pair(
+        options.encoder or ENCODER,
+        options.preprocessor or (None if options.encoder else PREPROCESSOR),
+        options.output,
+    )
+    model = hub_classifier(
+        preprocessor, encoder, pooling=head.pooling, rate=head.rate, class_names=news.class_names
+    )
+    made_of = {"model": "frozen-bert", "preprocessor": preprocessor, "encoder": encoder}
+    metrics = train_frozen(
+        model,
+        news,
+        options.output,
+        arguments=made_of | head.record(),
+        resume=options.resume,
+        verbose=report.verbose(),
+        **settings,
+    )
+    return report.print_run(model, news, metrics, options.output)
+
+
+def train_bert(options: argparse.Namespace) -> int:
+    """Trains a classifier on a BERT of our own blocks, frozen or fine-tuned."""
+    check_writable(options.output)
+    from keras_transformers.data import load_news
+    from keras_transformers.hub.lesson_bert import ENCODER
+    from keras_transformers.models import bert_classifier
+    from keras_transformers.training import fine_tune, train_frozen
+
+    train, kind = (fine_tune, FineTuning) if options.fine_tune else (train_frozen, Frozen)
+    news = load_news(options.data)
+    settings, head = given(options, kind), Head(**given(options, Head))
+    _prepare(kind(**settings).seed, head)
+    encoder = options.encoder or ENCODER
+    model = bert_classifier(
+        encoder,
+        trainable=options.fine_tune,
+        pooling=head.pooling,
+        rate=head.rate,
+        class_names=news.class_names,
+    )
+    metrics = train(
+        model,
+        news,
+        options.output,
+        arguments={"model": options.name, "encoder": encoder} | head.record(),
+        resume=options.resume,
+        verbose=report.verbose(),
+        **settings,
+    )
+    return report.print_run(model, news, metrics, options.output)
+
+
+def _prepare(seed, head):
+    import keras
+
+    keras.utils.set_random_seed(seed)
+    if head.mixed_precision:
+        keras.config.set_dtype_policy(f"mixed_{head.mixed_precision}")

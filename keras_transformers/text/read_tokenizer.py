@@ -1,0 +1,98 @@
+"""The settings of a published tokeniser, from its files."""
+
+from pathlib import Path
+from typing import Any
+
+from keras_transformers.checkpoints.files import read_json
+from keras_transformers.checkpoints.read_saved_bert import lowers_case
+from keras_transformers.checkpoints.vocabulary import SPECIAL_TOKENS, read_vocabulary
+
+MAX_CHARS_PER_WORD = 100
+
+# What tokenizer.json must say.
+_BERT_MODEL = {
+    "type": "WordPiece",
+    "unk_token": "[UNK]",
+    "continuing_subword_prefix": "##",
+    "max_input_chars_per_word": MAX_CHARS_PER_WORD,
+}
+_BERT_NORMALIZER = {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True}
+
+
+def read_tokenizer(directory: Path) -> dict[str, Any]:
+    """Reads the arguments of a `WordPieceTokenizer` from a checkpoint.
+
+    Args:
+        directory: a directory in Hugging Face's layout, or a BERT SavedModel of TensorFlow Hub.
+
+    Returns:
+        A dict with `vocabulary` and, where the files say, `lower_case` and `strip_accents`.
+
+    Raises:
+        FileNotFoundError: if there is no vocabulary.
+        ValueError: if a file is malformed, or asks for something else than BERT's word pieces.
+    """
+    if (directory / "tokenizer.json").is_file():
+        settings = _read_tokenizer_json(directory / "tokenizer.json")
+    elif (directory / "vocab.txt").is_file():
+        settings = {"vocabulary": read_vocabulary(directory / "vocab.txt")}
+    elif (directory / "assets" / "vocab.txt").is_file():
+        settings = {"vocabulary": read_vocabulary(directory / "assets" / "vocab.txt")}
+        lower_case = lowers_case(directory)
+        settings |= {} if lower_case is None else {"lower_case": lower_case}
+    else:
+        raise FileNotFoundError(
+            "`name_or_directory` must have tokenizer.json or vocab.txt, or be a BERT of "
+            f"TensorFlow Hub. Received: {directory}"
+        )
+    if (directory / "tokenizer_config.json").is_file():
+        settings |= _read_tokenizer_config(directory / "tokenizer_config.json")
+    return settings
+
+
+def _read_tokenizer_config(path):
+    config = read_json(path)
+    _require(path, {"tokenize_chinese_chars": True, **config}, tokenize_chinese_chars=True)
+    names = {"do_lower_case": "lower_case", "strip_accents": "strip_accents"}
+    return {name: config[key] for key, name in names.items() if key in config}
+
+
+def _read_tokenizer_json(path):
+    content = read_json(path)
+    try:
+        # Early files do not name the model's type.
+        _require(path, {"type": "WordPiece", **content["model"]}, **_BERT_MODEL)
+        _require(path, content["normalizer"], **_BERT_NORMALIZER)
+        _require(path, content["pre_tokenizer"], type="BertPreTokenizer")
+        added = {token["content"]: token["id"] for token in content["added_tokens"]}
+        ids = {**content["model"]["vocab"], **added}
+        without_gaps = set(ids.values()) == set(range(len(ids)))
+        lower_case = content["normalizer"]["lowercase"]
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{path.name} must describe a WordPiece tokeniser. Received: {path}, where reading "
+            f"failed with {error!r}"
+        ) from error
+    if not set(added) <= set(SPECIAL_TOKENS):
+        raise ValueError(
+            f"{path.name} must add no tokens but {', '.join(SPECIAL_TOKENS)}. "
+            f"Received: {path} with {sorted(set(added) - set(SPECIAL_TOKENS))}"
+        )
+    if not without_gaps:
+        raise ValueError(
+            f"{path.name} must number its {len(ids)} pieces from 0 without gaps. Received: {path}"
+        )
+    return {
+        "vocabulary": sorted(ids, key=ids.get),
+        "lower_case": lower_case,
+        "strip_accents": content["normalizer"].get("strip_accents"),
+    }
+
+
+def _require(path, settings, **expected):
+    for key, value in expected.items():
+        if settings[key] != value:
+            raise ValueError(
+                f"{path.name} must have {key}={value!r}, as BERT does. "
+                f"Received: {path} with {key}={settings[key]!r}"
+            )
