@@ -28,7 +28,7 @@ def lesson(clock, data, rows, batch_size):
     import tensorflow as tf
     from keras import layers
 
-    from keras_transformers.data.bucketed_batches import without_tuning
+    from keras_transformers.data.tf_data import without_tuning
 
     news = _read(data, rows)
     clock.lap()

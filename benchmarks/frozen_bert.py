@@ -36,7 +36,7 @@ def lesson(clock, pair, data, rows, batch_size):
     import tensorflow_text  # noqa: F401
     import tf_keras
 
-    from keras_transformers.data.bucketed_batches import without_tuning
+    from keras_transformers.data.tf_data import without_tuning
 
     texts, labels = _read(data, rows)
     preprocessor = hub.KerasLayer(f"{pair}/preprocessor")

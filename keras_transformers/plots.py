@@ -1,9 +1,14 @@
 """Pictures. Each function returns a matplotlib `Figure` and touches no global state."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.figure import Figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def training_curve(history: list[dict], test_accuracy: float | None = None) -> Figure:
@@ -17,7 +22,7 @@ def training_curve(history: list[dict], test_accuracy: float | None = None) -> F
     Returns:
         A figure with two axes.
     """
-    figure = Figure(figsize=(9, 3.2), layout="constrained")
+    figure = _figure(9, 3.2)
     for axes, metric in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
         first = 0
         for epoch in history:
@@ -50,7 +55,7 @@ def confusion_matrix(
     """
     from sklearn.metrics import ConfusionMatrixDisplay
 
-    figure = Figure(figsize=(4.6, 4), layout="constrained")
+    figure = _figure(4.6, 4)
     ConfusionMatrixDisplay.from_predictions(
         labels,
         predicted,
@@ -79,7 +84,7 @@ def attention_heat_map(scores: np.ndarray, tokens: Sequence[str], title: str = "
     size = len(tokens)
     scores = np.asarray(scores)[:, :size, :size]
     side = max(2.4, 0.28 * size)
-    figure = Figure(figsize=(side * len(scores) + 1.2, side + 0.8), layout="constrained")
+    figure = _figure(side * len(scores) + 1.2, side + 0.8)
     panels = figure.subplots(1, len(scores), squeeze=False, sharey=True)[0]
     for head, (axes, weights) in enumerate(zip(panels, scores, strict=True)):
         image = axes.imshow(weights, cmap="viridis", vmin=0)
@@ -107,7 +112,7 @@ def attention_grid(scores: np.ndarray, title: str = "") -> Figure:
     """
     scores = np.asarray(scores)
     rows, columns = scores.shape[:2]
-    figure = Figure(figsize=(0.95 * columns + 1.2, 0.95 * rows + 0.7), layout="constrained")
+    figure = _figure(0.95 * columns + 1.2, 0.95 * rows + 0.7)
     panels = figure.subplots(rows, columns, squeeze=False)
     for place in np.ndindex(rows, columns):
         image = panels[place].imshow(scores[place], cmap="viridis", vmin=0, vmax=1)
@@ -132,7 +137,7 @@ def position_heat_map(positions: np.ndarray) -> Figure:
     """
     positions = np.asarray(positions)
     unit = positions / np.linalg.norm(positions, axis=1, keepdims=True)
-    figure = Figure(figsize=(10, 3.6), layout="constrained")
+    figure = _figure(10, 3.6)
     vectors, similarity = figure.subplots(1, 2)
     image = vectors.imshow(positions.T, aspect="auto", cmap="RdBu_r")
     vectors.set(xlabel="position", ylabel="dimension", title="position vectors")
@@ -157,7 +162,7 @@ def feature_scatter(features: np.ndarray, labels: np.ndarray, class_names: Seque
     from sklearn.decomposition import PCA
 
     points = PCA(n_components=2, random_state=0).fit_transform(features)
-    figure = Figure(figsize=(6, 4.5), layout="constrained")
+    figure = _figure(6, 4.5)
     axes = figure.subplots()
     for label, name in enumerate(class_names):
         axes.scatter(*points[labels == label].T, s=9, alpha=0.7, label=name)
@@ -176,7 +181,7 @@ def comparison(rows: list[dict]) -> Figure:
     Returns:
         A figure with one axes.
     """
-    figure = Figure(figsize=(7, 0.5 * len(rows) + 1.2), layout="constrained")
+    figure = _figure(7, 0.5 * len(rows) + 1.2)
     axes = figure.subplots()
     for place, row in enumerate(rows):
         axes.plot(row["accuracy_interval"], [place, place], color="tab:blue", linewidth=3)
@@ -190,3 +195,9 @@ def comparison(rows: list[dict]) -> Figure:
     handles = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
     axes.legend(handles.values(), handles.keys())
     return figure
+
+
+def _figure(width, height):
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")

@@ -1,8 +1,10 @@
 """What importing the package costs, what it knows afterwards, and who imports whom."""
 
 import ast
+import graphlib
 import importlib.metadata
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,19 +18,26 @@ from keras_transformers import layers
 
 PACKAGE = Path(keras_transformers.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
+# What a function imports that needs it, so that the rest works without it.
 HEAVY = {
+    "huggingface_hub",
+    "matplotlib",
     "official",
+    "pkg_resources",
+    "safetensors",
     "sklearn",
+    "tensorflow",
     "tensorflow_datasets",
     "tensorflow_hub",
     "tensorflow_text",
     "tf_keras",
     "torch",
+    "tqdm",
     "transformers",
 }
-# Lower ones know nothing of higher ones.
-RANKS = ["utils", "layers", "models", "plots", "training", "cli", "__main__"]
-KNOW_NO_MODEL_FACTORY = {"data", "text", "checkpoints"}
+# Each imports those in front of it only.
+RANKS = ["utils", "errors", "layers", "data", "checkpoints", "text", "models", "hub", "plots"]
+RANKS += ["training", "cli", "__main__"]
 
 
 def imports_of(path, top_level_only):
@@ -36,7 +45,9 @@ def imports_of(path, top_level_only):
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         for child in ast.iter_child_nodes(node):
-            child.inside = isinstance(node, ast.FunctionDef) or getattr(node, "inside", False)
+            for_types = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+            not_run = isinstance(node, ast.FunctionDef) or for_types
+            child.inside = not_run or getattr(node, "inside", False)
         if top_level_only and getattr(node, "inside", False):
             continue
         if isinstance(node, ast.Import):
@@ -74,32 +85,86 @@ def test_import_costs_no_more_than_keras_and_a_saved_model_opens(tmp_path):
     np.testing.assert_allclose(answers, keras.ops.convert_to_numpy(model(ids)), atol=1e-6)
 
 
-@pytest.mark.parametrize("path", sorted((PACKAGE / "layers").glob("*.py")), ids=lambda p: p.stem)
+BARE = """
+import importlib.abc
+import sys
+
+class Refuse(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in sys.argv[1:]:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Refuse())
+
+import keras
+import numpy as np
+
+import keras_transformers
+from keras_transformers.models import BertEncoder, transformer_classifier
+
+ids = np.array([[3, 7, 0, 0], [1, 2, 3, 4]])
+assert transformer_classifier(20, 8, 4)(ids).shape == (2, 4)
+symbolic = {"input_word_ids": keras.Input((None,), dtype="int32")}
+assert BertEncoder(20, 2, 8, 2, 16)(symbolic)["pooled_output"].shape == (None, 8)
+"""
+
+
+def test_keras_numpy_and_a_backend_are_enough():
+    pytest.importorskip("jax")
+    subprocess.run(
+        [sys.executable, "-c", BARE, *HEAVY],
+        env=os.environ | {"KERAS_BACKEND": "jax"},
+        check=True,
+    )
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "layers").rglob("*.py")), ids=lambda p: p.stem)
 def test_layers_import_nothing_but_keras(path):
     roots = {name.split(".")[0] for name in imports_of(path, top_level_only=True)}
     assert roots - sys.stdlib_module_names <= {"keras", "keras_transformers", "numpy"}
-    own = [name.split(".") for name in imports_of(path, top_level_only=False)]
-    allowed = {"layers", "utils"} | ({"checkpoints"} if path.stem == "hub_layer" else set())
-    assert {name[1] for name in own if name[0] == "keras_transformers"} <= allowed
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_heavy_packages_are_imported_by_the_function_that_needs_them(path):
     roots = {name.split(".")[0] for name in imports_of(path, top_level_only=True)}
     assert not roots & HEAVY
-    assert "matplotlib" not in roots or path.name == "plots.py"
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def module_name(path):
+    parts = ("keras_transformers", *path.relative_to(PACKAGE).with_suffix("").parts)
+    return ".".join(part for part in parts if part != "__init__")
+
+
+def own_imports(path):
+    """Names of the package's modules that a file imports, in functions too."""
+    known = {module_name(module) for module in MODULES}
+    for name in imports_of(path, top_level_only=False):
+        if name.partition(".")[0] == "keras_transformers":
+            # `from module import name` may import a module or what is in one.
+            yield name if name in known else name.rpartition(".")[0]
+
+
+@pytest.mark.parametrize("path", MODULES[1:], ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_imports_point_one_way(path):
-    here = path.relative_to(PACKAGE).with_suffix("").parts[0]
-    names = [name.split(".") for name in imports_of(path, top_level_only=False)]
-    there = {name[1] for name in names if name[0] == "keras_transformers" and len(name) > 1}
-    assert here == "__main__" or "cli" not in there - {here}
-    if here in RANKS:
-        assert not there & set(RANKS[RANKS.index(here) + 1 :])
-    if here in KNOW_NO_MODEL_FACTORY:
-        assert not there & {"models", "training"}
+    here = module_name(path).split(".")[1]
+    there = {name.split(".")[1] for name in own_imports(path)}
+    assert {RANKS.index(name) for name in there - {here}} <= set(range(RANKS.index(here)))
+
+
+def test_imports_run_in_no_circle():
+    graph = {module_name(path): set(own_imports(path)) for path in MODULES}
+    graphlib.TopologicalSorter(graph).prepare()
+
+
+@pytest.mark.parametrize(
+    ("package", "name"),
+    [("layers", "HubLayer"), ("models", "hub_classifier")],
+)
+def test_what_runs_a_saved_model_is_found_where_one_looks_for_it(package, name):
+    package = getattr(keras_transformers, package)
+    assert getattr(package, name) is getattr(keras_transformers.hub, name)
+    with pytest.raises(AttributeError, match=f"module '{package.__name__}' has no attribute 'x'"):
+        _ = package.x
 
 
 def test_public_names_are_there():

@@ -134,7 +134,10 @@ def _cache_entry(handle):
 
 
 def _drop_dead_lock(entry):
-    """Removes the lock of a download that was killed: tensorflow_hub waits on it for minutes."""
+    """Removes the lock of a download that was killed.
+
+    `hub.resolve` waits on it for ten minutes, and takes no argument that would make it fewer.
+    """
     lock = entry.with_suffix(".lock")
     if not lock.exists():
         return

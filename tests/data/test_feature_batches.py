@@ -1,7 +1,6 @@
 import numpy as np
 
-from keras_transformers.data import bucketed_batches
-from keras_transformers.training import feature_batches
+from keras_transformers.data import bucketed_batches, feature_batches
 
 ROWS = 23
 FEATURES = np.random.default_rng(0).normal(size=(ROWS, 3)).astype("float32")
