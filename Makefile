@@ -1,6 +1,6 @@
 # `make lesson` and `make test` need nothing but Python 3.11 or 3.12; both build .venv first.
 .DEFAULT_GOAL := help
-.PHONY: help lesson test test-slow notebooks lint requirements
+.PHONY: help lesson test test-slow test-all notebooks lint requirements
 
 IN_RANGE := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))
 PYTHON := $(shell for name in python3.12 python3.11 python3 python; do \
@@ -9,20 +9,26 @@ BIN := .venv/bin
 
 help:
 	@echo 'make lesson      train, test and try the Transformer of the lesson'
-	@echo 'make test        run the tests; make test-slow runs the long ones'
+	@echo 'make test        run the tests; make test-slow runs the long ones, make test-all both'
 	@echo 'make notebooks   open the notebooks in Jupyter Lab'
 	@echo 'make lint        check style'
 
 lesson: .venv/ready
 	$(BIN)/python -m keras_transformers train from-scratch
 
-# Two at a time, file by file: much of a test is tracing, which keeps one core busy.
-test: .venv/ready lint
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
-	KERAS_BACKEND=jax $(BIN)/python -m pytest $(BACKEND_TESTS)
+# File by file: much of a test is tracing, which keeps one core busy.
+TWO_AT_A_TIME := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-test-slow: .venv/ready
+test: .venv/torch lint
+	$(TWO_AT_A_TIME)
+	$(BIN)/python -m pytest --doctest-modules keras_transformers
+	KERAS_BACKEND=jax $(TWO_AT_A_TIME) $(BACKEND_TESTS)
+	KERAS_BACKEND=torch $(TWO_AT_A_TIME) $(BACKEND_TESTS)
+
+test-slow: .venv/torch
 	$(BIN)/python -m pytest -m slow
+
+test-all: test test-slow
 
 notebooks: .venv/ready
 	$(BIN)/jupyter lab notebooks
@@ -34,15 +40,15 @@ lint: .venv/ready
 requirements:
 	uv pip compile setup.cfg --extra test --extra notebooks --universal --python-version 3.11 -o requirements.txt
 
-# The tests of what uses Keras alone, to be run on another backend.
-BACKEND_TESTS := \
-	tests/layers/test_dropout.py \
-	tests/layers/test_gelu.py \
-	tests/layers/test_layer_normalization.py \
-	tests/layers/test_masked_average_pooling_1d.py \
-	tests/layers/test_multi_head_self_attention.py \
-	tests/layers/test_token_and_position_embedding.py \
-	tests/layers/test_transformer_block.py
+# The tests of what uses Keras alone, to be run on other backends.
+BACKEND_TESTS := tests/layers
+
+# From PyPI it would be several GB for everybody, so that it is no requirement.
+TORCH ?= torch==2.13.0
+
+.venv/torch: .venv/ready
+	$(BIN)/python -m pip install --quiet $(TORCH)
+	@touch $@
 
 .venv/ready: requirements.txt setup.cfg
 	@test -n '$(PYTHON)' || { echo 'keras_transformers needs Python 3.11 or 3.12; found only:' \

@@ -2,11 +2,11 @@ import csv
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+from support.data import real_data
 
 FRESH_PROCESS = """
 import sys
@@ -72,10 +72,7 @@ def news_directory(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def minilm():
-    directory = Path(__file__).parents[1] / ".." / "shared" / "models" / "all-MiniLM-L6-v2"
-    if not directory.is_dir():
-        pytest.skip("needs the MiniLM checkpoint in ../shared/models")
-    return directory
+    return real_data("models", "all-MiniLM-L6-v2")
 
 
 @pytest.fixture(scope="session")

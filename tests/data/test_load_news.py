@@ -8,17 +8,16 @@ import socket
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import numpy as np
 import pytest
+from support.data import real_data
 
 from keras_transformers.data import load_news
 
 # The package's attribute of this name is the function.
 module = importlib.import_module("keras_transformers.data.load_news")
 
-SHARED = Path(__file__).parents[2] / ".." / "shared"
 GOOD = '"3","Oil up","Prices rose."\n"1","Vote","Polls closed."\n'
 AG_NEWS = {
     "train.csv": b'"4","Chip","Faster."\n"2","Cup","Won 2-0."\n',
@@ -365,9 +364,7 @@ def test_a_server_that_does_not_answer_is_not_waited_for(empty_disk, monkeypatch
 
 
 def test_real_ag_news():
-    directory = SHARED / "ag_news_csv"
-    if not directory.is_dir():
-        pytest.skip("no AG News beside the repository")
+    directory = real_data("ag_news_csv")
     news = load_news(directory)
     assert len(news.train_texts) == len(news.train_labels) == 65_280
     assert len(news.test_texts) == 7_600

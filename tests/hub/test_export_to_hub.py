@@ -16,8 +16,6 @@ from safetensors.numpy import load_file, save_file
 from keras_transformers.checkpoints.hugging_face import complete_config, tensor_shapes
 from keras_transformers.hub.export_to_hub import export_to_hub
 
-MINILM = Path(__file__).parents[2] / ".." / "shared" / "models" / "all-MiniLM-L6-v2"
-
 SMALL_BERT = {
     "vocab_size": 30522,
     "hidden_size": 128,
@@ -396,12 +394,10 @@ def test_arguments_go_before_the_files_of_the_directory(tmp_path, handed_over):
 
 
 @pytest.mark.slow
-def test_minilm(tmp_path):
-    if not MINILM.is_dir():
-        pytest.skip("all-MiniLM-L6-v2 is not at ../shared/models")
+def test_minilm(minilm, tmp_path):
     from tokenizers import Tokenizer
 
-    export_to_hub(MINILM, tmp_path / "pair")
+    export_to_hub(minilm, tmp_path / "pair")
     texts = [
         "Oil prices climb again as supply fears grow",
         "Café owners in São Paulo protest: 1,234 stalls closed!",
@@ -409,7 +405,7 @@ def test_minilm(tmp_path):
         "The committee's report -- 300 pages -- surprised nobody. " * 20,
     ]
     preprocessor = load(tmp_path / "pair" / "preprocessor")
-    tokenizer = Tokenizer.from_file(str(MINILM / "tokenizer.json"))
+    tokenizer = Tokenizer.from_file(str(minilm / "tokenizer.json"))
     tokenizer.enable_truncation(128)
     tokenizer.enable_padding(length=128)
     rows = tokenizer.encode_batch(texts)
@@ -421,7 +417,7 @@ def test_minilm(tmp_path):
     for name, value in preprocessor(tf.constant(texts)).items():
         np.testing.assert_array_equal(value, inputs[name])
 
-    tensors = load_file(MINILM / "model.safetensors")
+    tensors = load_file(minilm / "model.safetensors")
     layers, pooled = forward(tensors, 12, 1e-12, gelu, inputs)
     outputs = call(load(tmp_path / "pair" / "encoder"), inputs)
     real = inputs["input_mask"].astype(bool)

@@ -1,7 +1,7 @@
 import keras
 import numpy as np
 import pytest
-from support.checks import MaskProbe, check_config, numpy, random_mask, with_implicit_mask
+from support.checks import MaskProbe, check_layer, numpy, random_mask, with_implicit_mask
 from support.equations import masked_average
 
 from keras_transformers.layers import MaskedAveragePooling1D
@@ -130,10 +130,6 @@ def test_mixed_precision(rng, policy, tolerance, length):
     np.testing.assert_allclose(numpy(pooled), masked_average(x, mask), rtol=0, atol=tolerance)
 
 
-def test_has_no_weights_and_no_arguments_but_the_base_classes():
-    pooling = MaskedAveragePooling1D(name="mean", dtype="float16")
-    pooling(np.ones((1, 2, 3), "float16"))
-    assert pooling.weights == []
-    check_config(pooling, {})
-    again = MaskedAveragePooling1D.from_config(pooling.get_config())
-    assert (again.name, again.dtype_policy.name) == ("mean", "float16")
+def test_owes_what_every_layer_owes(rng, predict_in_fresh_process):
+    inputs = [random_inputs(rng)]
+    check_layer(MaskedAveragePooling1D, {}, inputs, predict_in_fresh_process, sends_mask=False)

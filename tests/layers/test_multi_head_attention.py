@@ -6,7 +6,7 @@ import pytest
 from support.checks import (
     MIXED_TOLERANCE,
     NOT_POSITIVE_INTEGERS,
-    MaskProbe,
+    check_layer,
     numpy,
     random_mask,
     weights_of,
@@ -114,40 +114,6 @@ def test_a_causal_mask_hides_the_future(rng, key_dim):
     assert np.abs(changed[:, 4:]).max() > 0.1
 
 
-@pytest.mark.parametrize("lengths", [(None, None), (3, None), (3, 9)])
-def test_symbolic_outputs(lengths):
-    query, value = (keras.Input((length, DIM)) for length in lengths)
-    attention = MultiHeadAttention(2, 5)
-    outputs, weights = attention(query, value, return_attention_scores=True)
-    assert outputs.shape == (None, lengths[0], DIM)
-    assert weights.shape == (None, 2, *lengths)
-    model = keras.Model([query, value], attention(query, value, use_causal_mask=True))
-    x = [np.ones((2, length or 4, DIM)) for length in lengths]
-    assert model.predict(x, verbose=0).shape == x[0].shape
-
-
-@pytest.mark.parametrize("policy", list(MIXED_TOLERANCE))
-@pytest.mark.parametrize("key_dim", [5, DIM])
-def test_mixed_precision(rng, policy, key_dim):
-    x, mask = random_inputs(rng), random_mask(rng, BATCH, KEYS)
-    whole = built(rng, key_dim=key_dim)
-    mixed = MultiHeadAttention(2, key_dim, dtype=policy)
-    mixed.build((None, None, DIM), (None, None, DIM))
-    mixed.set_weights(whole.get_weights())
-    outputs, weights = mixed(x, x, attention_mask=mask, return_attention_scores=True)
-    assert keras.backend.standardize_dtype(outputs.dtype) == policy.removeprefix("mixed_")
-    assert (np.moveaxis(numpy(weights), 3, 1)[~mask] == 0).all()
-    expected = numpy(whole(x, x, attention_mask=mask))
-    np.testing.assert_allclose(numpy(outputs), expected, rtol=0.05, atol=MIXED_TOLERANCE[policy])
-
-
-def test_the_mask_of_the_queries_travels_on(rng):
-    ids = np.array([[1, 2, 0], [3, 0, 0]])
-    embedded = keras.layers.Embedding(5, DIM, mask_zero=True)(ids)
-    outputs = built(rng)(embedded, random_inputs(rng)[:2])
-    np.testing.assert_array_equal(numpy(MaskProbe()(outputs)), ids != 0)
-
-
 def test_dropout_falls_on_the_weights_alone(rng):
     attention, x = built(rng, dropout=0.5), random_inputs(rng)
     outputs, weights = attention(x, x, training=True, return_attention_scores=True)
@@ -156,15 +122,33 @@ def test_dropout_falls_on_the_weights_alone(rng):
     assert np.abs(numpy(outputs) - numpy(expected)).max() > 0.05
 
 
-def test_reopened_in_another_process(rng, predict_in_fresh_process):
-    query, value = keras.Input((None, DIM)), keras.Input((None, VALUE_DIM))
-    attention = MultiHeadAttention(2, 5, 0.1, name="attention")
-    outputs = attention(query, value, return_attention_scores=True)
-    model = keras.Model([query, value], outputs)
-    x = [random_inputs(rng), random_inputs(rng, QUERIES, VALUE_DIM)]
-    for given, expected in zip(predict_in_fresh_process(model, *x), model(x), strict=True):
-        np.testing.assert_allclose(given, numpy(expected), rtol=0, atol=1e-6)
-    assert MultiHeadAttention.from_config(attention.get_config()).dropout == 0.1
+def test_owes_what_every_layer_owes(rng, predict_in_fresh_process):
+    check_layer(
+        MultiHeadAttention,
+        {"num_heads": 2, "key_dim": 5, "dropout": 0.1},
+        [random_inputs(rng), random_inputs(rng, QUERIES, VALUE_DIM)],
+        predict_in_fresh_process,
+        sends_mask=True,
+        return_attention_scores=True,
+    )
+
+
+@pytest.mark.parametrize("policy", list(MIXED_TOLERANCE))
+@pytest.mark.parametrize("key_dim", [5, DIM])
+def test_padding_gets_no_weight_in_half_precision(rng, policy, key_dim):
+    attention = built(rng, key_dim=key_dim, dtype=policy)
+    x, mask = random_inputs(rng), random_mask(rng, BATCH, KEYS)
+    _, weights = attention(x, x, attention_mask=mask, return_attention_scores=True)
+    assert (np.moveaxis(numpy(weights), 3, 1)[~mask] == 0).all()
+
+
+@pytest.mark.parametrize("lengths", [(3, None), (3, 9), (1, None)])
+def test_symbolic_outputs_of_two_lengths(lengths):
+    query, value = (keras.Input((length, DIM)) for length in lengths)
+    attention = MultiHeadAttention(2, 5)
+    outputs, weights = attention(query, value, return_attention_scores=True)
+    assert outputs.shape == (None, lengths[0], DIM)
+    assert weights.shape == (None, 2, *lengths)
 
 
 @pytest.mark.parametrize("name", ["num_heads", "key_dim"])

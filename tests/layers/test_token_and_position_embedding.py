@@ -5,7 +5,7 @@ from support.checks import (
     MIXED_TOLERANCE,
     NOT_POSITIVE_INTEGERS,
     MaskProbe,
-    check_config,
+    check_layer,
     numpy,
     randomise,
     weights_of,
@@ -100,14 +100,6 @@ def test_without_mask_zero_id_0_is_a_token_like_any_other(rng):
 
 
 # Shapes and lengths
-
-
-@pytest.mark.parametrize("length", [None, 9])
-def test_symbolic_output(length):
-    inputs = keras.Input((length,), dtype="int32")
-    outputs = TokenAndPositionEmbedding(MAXLEN, VOCAB_SIZE, EMBED_DIM)(inputs)
-    assert outputs.shape == (None, length, EMBED_DIM)
-    assert outputs.dtype == "float32"
 
 
 def test_one_model_takes_any_length_up_to_maxlen(rng):
@@ -208,25 +200,10 @@ def test_ids_that_come_as_floats_are_not_rounded(rng, policy):
     )
 
 
-def test_sub_layers_have_the_layers_dtype_policy_and_a_name():
-    embedding = TokenAndPositionEmbedding(MAXLEN, VOCAB_SIZE, EMBED_DIM, dtype="mixed_bfloat16")
-    for name in ("token_embedding", "position_embedding"):
-        assert getattr(embedding, name).name == name
-        assert getattr(embedding, name).dtype_policy.name == "mixed_bfloat16"
-
-
-# Saving
-
-
-def test_config_holds_every_argument():
-    arguments = {"maxlen": 7, "vocab_size": 11, "embed_dim": 3, "mask_zero": False}
-    check_config(TokenAndPositionEmbedding(**arguments), arguments)
-
-
-def test_base_class_takes_the_other_arguments():
-    embedding = TokenAndPositionEmbedding(7, 11, 3, name="words", dtype="float16", trainable=False)
-    again = TokenAndPositionEmbedding.from_config(embedding.get_config())
-    assert (again.name, again.dtype_policy.name, again.trainable) == ("words", "float16", False)
+def test_owes_what_every_layer_owes(predict_in_fresh_process):
+    arguments = {"maxlen": 15, "vocab_size": 11, "embed_dim": 3, "mask_zero": False}
+    ids = np.random.default_rng(0).integers(0, 11, (2, 7)).astype("int32")
+    check_layer(TokenAndPositionEmbedding, arguments, [ids], predict_in_fresh_process)
 
 
 # Errors

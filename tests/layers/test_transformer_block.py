@@ -5,7 +5,7 @@ from support.checks import (
     MIXED_TOLERANCE,
     NOT_POSITIVE_INTEGERS,
     MaskProbe,
-    check_config,
+    check_layer,
     numpy,
     random_mask,
     randomise,
@@ -22,14 +22,6 @@ from keras_transformers.layers import (
 
 BATCH, LENGTH, EMBED_DIM, FF_DIM = 3, 7, 8, 12
 EQUATION = ("activation", "norm_first", "epsilon")
-SUB_LAYERS = (
-    "attention",
-    "attention_norm",
-    "feed_forward_hidden",
-    "feed_forward_output",
-    "feed_forward_norm",
-    "dropout",
-)
 
 
 def built(rng, num_heads=2, rate=0.1, **kwargs):
@@ -442,19 +434,9 @@ def test_mixed_precision(rng, policy, norm_first):
     assert (np.moveaxis(numpy(scores), 3, 1)[~mask] == 0).all()
 
 
-def test_sub_layers_have_the_layers_dtype_policy_and_a_name():
-    block = TransformerBlock(EMBED_DIM, 2, FF_DIM, dtype="mixed_bfloat16")
-    for name in SUB_LAYERS:
-        assert getattr(block, name).name == name
-        assert getattr(block, name).dtype_policy.name == "mixed_bfloat16"
-
-
-# Saving
-
-
-def test_config_holds_every_argument():
+def test_owes_what_every_layer_owes(rng, predict_in_fresh_process):
     arguments = {
-        "embed_dim": 6,
+        "embed_dim": EMBED_DIM,
         "num_heads": 3,
         "ff_dim": 10,
         "rate": 0.2,
@@ -464,7 +446,15 @@ def test_config_holds_every_argument():
         "norm_first": True,
         "epsilon": 1e-3,
     }
-    check_config(TransformerBlock(**arguments), arguments)
+    inputs = [random_inputs(rng), random_inputs(rng, 5)]
+    check_layer(
+        TransformerBlock,
+        arguments,
+        inputs,
+        predict_in_fresh_process,
+        sends_mask=True,
+        return_attention_scores=True,
+    )
 
 
 def test_activation_may_be_a_function(rng):
@@ -473,31 +463,6 @@ def test_activation_may_be_a_function(rng):
     named.set_weights(block.get_weights())
     assert block.get_config()["activation"] == "gelu"
     np.testing.assert_array_equal(numpy(block(x)), numpy(named(x)))
-
-
-def test_base_class_takes_the_other_arguments():
-    block = TransformerBlock(8, 2, 12, name="block", dtype="float16", trainable=False)
-    again = TransformerBlock.from_config(block.get_config())
-    assert (again.name, again.dtype_policy.name, again.trainable) == ("block", "float16", False)
-
-
-def test_all_layers_reload_in_a_fresh_process(rng, predict_in_fresh_process):
-    ids = keras.Input((None,), dtype="int32")
-    pairs = keras.Input((None, None), dtype="bool")
-    embedding = TokenAndPositionEmbedding(20, 50, EMBED_DIM)
-    embedding.build((None, None))
-    x = built(rng)(randomise(embedding, rng)(ids))
-    x, scores = built(rng, key_dim=3, activation="gelu", norm_first=True, epsilon=1e-3)(
-        x, attention_mask=pairs, return_attention_scores=True
-    )
-    model = keras.Model([ids, pairs], [MaskedAveragePooling1D()(x), x, scores])
-
-    inputs = [np.pad(rng.integers(1, 50, size=(3, 9)), ((0, 0), (0, 4)))]
-    inputs.append(random_mask(rng, 3, 13, 13))
-    expected = model.predict(inputs, verbose=0)
-    predicted = predict_in_fresh_process(model, *inputs)
-    for actual, desired in zip(predicted, expected, strict=True):
-        np.testing.assert_allclose(actual, desired, rtol=0, atol=1e-6)
 
 
 # Errors

@@ -11,11 +11,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from support.data import real_data
 from tokenizers import BertWordPieceTokenizer, Tokenizer
 
 from keras_transformers.text.word_piece_tokenizer import SPECIAL_TOKENS, WordPieceTokenizer
-
-SHARED = Path(__file__).parents[2] / ".." / "shared"
 
 NASTY = [
     "",
@@ -117,10 +116,7 @@ def differing(ours, theirs, texts):
 
 @pytest.fixture(scope="module")
 def mini_lm():
-    directory = SHARED / "models" / "all-MiniLM-L6-v2"
-    if not directory.is_dir():
-        pytest.skip("needs ../shared/models/all-MiniLM-L6-v2")
-    return directory
+    return real_data("models", "all-MiniLM-L6-v2")
 
 
 @pytest.fixture
@@ -221,9 +217,7 @@ def test_only_the_documented_characters_differ_of_all_there_are(lower_case):
 
 
 def test_news_get_the_ids_of_hugging_face(mini_lm):
-    path = SHARED / "ag_news_csv" / "test.csv"
-    if not path.is_file():
-        pytest.skip("needs ../shared/ag_news_csv")
+    path = real_data("ag_news_csv", "test.csv")
     texts = path.read_text("utf-8").splitlines()[:2000]
     ours = WordPieceTokenizer.from_pretrained(mini_lm)
     assert differing(ours, hugging_face(ours.vocabulary), texts) == []

@@ -5,18 +5,17 @@ import json
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+from support.data import real_data
 
 import keras_transformers
 from keras_transformers.cli import main
 from keras_transformers.data import load_news
 from keras_transformers.training import train_from_scratch
 
-SHARED = Path(__file__).parents[2] / ".." / "shared"
 RESULTS = ["confusion_matrix.png", "metrics.json", "model.keras", "training.png"]
 KEPT = ["arguments.json", "state.npz"]
 # 13 steps an epoch.
@@ -255,9 +254,7 @@ def test_xla_learns_the_sample(tmp_path, news):
 
 @pytest.mark.slow
 def test_learns_ag_news(tmp_path):
-    if not (SHARED / "ag_news_csv").is_dir():
-        pytest.skip("no AG News beside the repository")
-    news = load_news(SHARED / "ag_news_csv")
+    news = load_news(real_data("ag_news_csv"))
     _, metrics = train_from_scratch(news, tmp_path, epochs=1, verbose=0)
     assert metrics["weights"] == 659_592
     assert metrics["test"]["accuracy"] >= 0.908
