@@ -140,7 +140,7 @@ def _ours(clock, model, directory, data, rows, batch_size, passes, jit=False):
 
 
 def _measure(clock, passes, batches, forward, step):
-    """Gives the milliseconds of a forward pass and of a training step, a median over passes."""
+    """Returns the milliseconds of a forward pass and of a training step, a median over passes."""
     times = {}
     for name, run in (
         ("forward_ms", lambda inputs, labels: forward(inputs)),

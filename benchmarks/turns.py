@@ -30,7 +30,7 @@ class Clock:
         self.seconds += time.perf_counter() - self.started
 
     def lap(self) -> float:
-        """Gives the seconds since the last lap and starts anew."""
+        """Returns the seconds since the last lap and starts anew."""
         self.stop()
         seconds, self.seconds = self.seconds, 0.0
         self.started = time.perf_counter()

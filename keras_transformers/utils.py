@@ -35,7 +35,7 @@ def some(names: list[str], limit: int = 20) -> str:
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike) -> Iterator[Path]:
-    """Gives a temporary name to write to, which takes the place of `path` once all is written.
+    """Returns a temporary name to write to, which takes the place of `path` once all is written.
 
     Raises:
         OSError: if writing raised one; the message names `path`.

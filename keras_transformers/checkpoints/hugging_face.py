@@ -149,7 +149,7 @@ def read_tensors(directory: str | os.PathLike) -> dict[str, np.ndarray]:
 
 
 def tensor_shapes(config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
-    """Gives the name and shape of every tensor that a BERT encoder of this configuration has.
+    """Returns the name and shape of every tensor that a BERT encoder of this configuration has.
 
     Args:
         config: a configuration that `read_config` or `complete_config` returned.

@@ -130,7 +130,7 @@ def _arguments(config):
 
 
 def assign_tensors(encoder, tensors: dict[str, np.ndarray]) -> None:
-    """Gives an encoder the weights of a checkpoint.
+    """Returns an encoder the weights of a checkpoint.
 
     Args:
         encoder: a `BertEncoder`. It is built if need be.

@@ -39,7 +39,7 @@ def bucketed_batches(
         seed: int or None. With a seed the sequences are shuffled anew for each epoch (each time
             the dataset is iterated over), the same way for the same seed and epoch; without one
             they keep their order within each length.
-        first_epoch: int, how many epochs have gone before, when training is taken up again.
+        first_epoch: int, how many epochs have gone before, when training is resumed.
 
     Returns:
         A `tf.data.Dataset` of `(ids, labels)`, or of `ids` without labels: int32 ids of shape
@@ -139,7 +139,7 @@ def plan_batches(
     lengths: Sequence[int],
     rng: np.random.Generator | None = None,
 ) -> list[tuple[int, np.ndarray]]:
-    """Gives the padded length and the row numbers of each batch of one epoch.
+    """Returns the padded length and the row numbers of each batch of one epoch.
 
     Args:
         sequences: the token ids of each text.

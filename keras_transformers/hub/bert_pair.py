@@ -12,7 +12,7 @@ def bert_pair(
     preprocessor: str | os.PathLike | None,
     directory: str | os.PathLike,
 ) -> tuple[str, str]:
-    """Gives the handles of the SavedModels for preprocessing and encoding.
+    """Returns the handles of the SavedModels for preprocessing and encoding.
 
     Args:
         encoder: a TensorFlow Hub handle; a directory that `export_to_hub` wrote; or a Hugging

@@ -214,7 +214,7 @@ def _activation(name):
 
 
 def _layer_weights(config, tensors):
-    """Gives the weights of tf-models-official's `BertEncoder` by layer name."""
+    """Returns the weights of tf-models-official's `BertEncoder` by layer name."""
     hidden, heads = config["hidden_size"], config["num_attention_heads"]
 
     def dense(name):

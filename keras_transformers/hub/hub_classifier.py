@@ -42,7 +42,7 @@ def hub_classifier(
         SavedModel runs code of its own.
 
     Raises:
-        ValueError: if a SavedModel cannot be had or is of another kind, or if `pooling` is
+        ValueError: if a SavedModel cannot be opened or is of another kind, or if `pooling` is
             unknown.
 
     Example:

@@ -62,7 +62,7 @@ class HubLayer(keras.layers.Layer):
     Raises:
         NotImplementedError: if the Keras backend is not TensorFlow.
         ValueError: if an argument is of another type than above, or if the SavedModel cannot be
-            had, can be called in no way or has no such signature; in a call, if
+            opened, cannot be called or has no such signature; in a call, if
             `output_key` is not in the output, or if a signature gets other inputs than its own.
 
     Example:

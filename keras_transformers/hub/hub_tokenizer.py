@@ -35,7 +35,7 @@ class HubTokenizer(HubLayer):
         `input_type_ids`, the number of the segment, here 0.
 
     Raises:
-        ValueError: if the SavedModel cannot be had, if it is no preprocessing model or pads with
+        ValueError: if the SavedModel cannot be opened, if it is no preprocessing model or pads with
             another id than 0, or if `max_length` is too small.
     """
 
@@ -67,7 +67,7 @@ class HubTokenizer(HubLayer):
         self.max_length = max_length or packed["input_word_ids"].shape[1]
 
     def _pack_nothing(self):
-        """Gives what the model makes of an empty text, once it is seen to pad with 0."""
+        """Returns what the model makes of an empty text, once it is seen to pad with 0."""
         import tensorflow as tf
 
         packed = self.resolved_object(tf.constant([""]))
@@ -88,7 +88,7 @@ class HubTokenizer(HubLayer):
         return self.resolved_object.bert_pack_inputs([tokens], seq_length=length)
 
     def encode(self, texts: Sequence[str]) -> list[np.ndarray]:
-        """Gives the ids of each text without padding, for `bucketed_batches`."""
+        """Returns the ids of each text without padding, for `bucketed_batches`."""
         return encode_texts(texts, lambda batch: self(batch)["input_word_ids"])
 
     def get_config(self):

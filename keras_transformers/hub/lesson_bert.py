@@ -27,7 +27,7 @@ SMALL_BERT = {
 
 
 def lesson_bert(directory: str | os.PathLike, texts: Sequence[str]) -> tuple[str, str]:
-    """Gives a BERT to learn with, the best that can be had, and prints which one it is.
+    """Returns the best BERT at hand for the notebooks, and prints which one it is.
 
     That is the one that the environment variable `KERAS_TRANSFORMERS_ENCODER` names, anything
     that `bert_pair` takes as an encoder; else the small BERT on TensorFlow Hub; else, without the
@@ -41,7 +41,7 @@ def lesson_bert(directory: str | os.PathLike, texts: Sequence[str]) -> tuple[str
         The handles of the preprocessing model and of the encoder.
 
     Raises:
-        FileNotFoundError, ValueError: if what the environment variable names cannot be had.
+        FileNotFoundError, ValueError: if what the environment variable names cannot be opened.
     """
     if named := os.environ.get(VARIABLE):
         print(f"Encoder: {Path(named).name}, pre-trained")

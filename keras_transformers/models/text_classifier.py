@@ -61,7 +61,7 @@ class TextClassifier(keras.Model):
                 f"`class_names` must name the classifier's {num_classes} classes. "
                 f"Received: {self.class_names}"
             )
-        self.built = True  # its parts are
+        self.built = True  # The tokeniser and the classifier come built.
 
     def call(self, texts, training=None):
         return self.classifier(self.tokenizer(texts), training=training)
@@ -70,7 +70,7 @@ class TextClassifier(keras.Model):
         return keras.KerasTensor((texts.shape[0], len(self.class_names)), dtype="float32")
 
     def predict_texts(self, texts: Sequence[str], batch_size: int = 128) -> np.ndarray:
-        """Gives the class probabilities of texts, float32 of shape `(len(texts), num_classes)`.
+        """Returns the class probabilities of texts, float32 of shape `(len(texts), num_classes)`.
 
         Texts of like length share a batch, so that little of it is padding.
 

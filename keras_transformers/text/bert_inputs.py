@@ -4,7 +4,7 @@ INPUTS = ("input_word_ids", "input_mask", "input_type_ids")
 
 
 def bert_inputs(ids) -> dict:
-    """Gives the three tensors that a BERT takes for one segment.
+    """Returns the three tensors that a BERT takes for one segment.
 
     Args:
         ids: int32 tensor or array of shape `(batch, length)`, 0 = padding.

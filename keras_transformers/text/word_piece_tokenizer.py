@@ -37,9 +37,9 @@ class WordPieceTokenizer(keras.layers.Layer):
     without such pieces, or of over 100 characters, becomes `[UNK]`.
 
     The ids are those of Hugging Face's `tokenizers`, special tokens written out in a text
-    (`[MASK]`) included. Only characters younger than Unicode 9.0 (2016) can make a difference: 95
-    capitals and 21 composed letters, whose other form one of the two libraries does not know, and
-    the order of accents on one letter. Bytes that are not UTF-8 are dropped.
+    (`[MASK]`) included. Results can differ only for characters added after Unicode 8.0 (2015), 95
+    capitals and 21 composed letters, and in the order of several accents on one letter. Bytes that
+    are not UTF-8 are dropped.
 
     The layer has no weights and runs on TensorFlow, whatever Keras's backend is: use it in
     `tf.data.Dataset.map`, directly on texts or, with the TensorFlow backend, as the first layer of
@@ -170,7 +170,7 @@ class WordPieceTokenizer(keras.layers.Layer):
         return self._word_pieces.tokenize(words.with_flat_values(known)).merge_dims(1, 2)
 
     def encode(self, texts: Sequence[str]) -> list[np.ndarray]:
-        """Gives the ids of each text without padding, for `bucketed_batches`."""
+        """Returns the ids of each text without padding, for `bucketed_batches`."""
         return encode_texts(texts, lambda batch: self(batch)["input_word_ids"])
 
     def tokens(self, text: str | tuple[str, str]) -> list[str]:

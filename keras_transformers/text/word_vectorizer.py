@@ -70,7 +70,7 @@ class WordVectorizer(keras.layers.Layer):
         self.lookup.adapt(batches.map(_lower))
 
     def encode(self, texts: Sequence[str]) -> list[np.ndarray]:
-        """Gives the ids of each text without padding, for `bucketed_batches`."""
+        """Returns the ids of each text without padding, for `bucketed_batches`."""
         return encode_texts(texts, self)
 
     def build(self, input_shape):

@@ -26,7 +26,7 @@ def cached_features(
     batch_size: int = 64,
     progress: bool = True,
 ) -> np.ndarray:
-    """Gives the feature vector of each sequence, from disk if it has been computed before.
+    """Returns the feature vector of each sequence, from disk if it has been computed before.
 
     What is kept is found again by the encoder's program and weights, its precision and the ids, not
     by a name, so that another encoder or other texts can never be mistaken for these.
@@ -116,7 +116,7 @@ def _fingerprint(encoder, sequences):
 
 
 def _program(layer):
-    """Gives what the layer computes with its weights, wherever its SavedModel lies."""
+    """Returns what the layer computes with its weights, wherever its SavedModel lies."""
     config = layer.get_config()
     if isinstance(layer, HubLayer):
         (file,) = Path(find_saved_model(layer.handle)).glob("saved_model.pb*")

@@ -62,7 +62,7 @@ def compare(
         `macro_f1_interval`, and `lesson_accuracy`; None where a model has no such thing.
 
     Raises:
-        FileNotFoundError, ValueError: if an `encoder` that is named cannot be had.
+        FileNotFoundError, ValueError: if an `encoder` that is named cannot be opened.
     """
     directory = Path(directory)
     options = {"seed": seed, "resume": resume, "verbose": verbose}

@@ -13,8 +13,8 @@ def compile_classifier(
 ) -> None:
     """Compiles a classifier for the cross-entropy with integer labels, and its accuracy.
 
-    The optimizer's variables and the metrics' are made here. Made in the first step, they would
-    have TensorFlow trace that step twice.
+    The optimizer's variables and the metrics' are made here; otherwise TensorFlow would trace the
+    first step twice.
 
     Args:
         model: built, to class probabilities of shape `(batch, num_classes)`. It is compiled in

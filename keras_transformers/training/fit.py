@@ -127,7 +127,7 @@ class _KeepEveryEpoch(keras.callbacks.Callback):
 
 
 def _restore(model, path):
-    """Gives a model the state that was kept; returns the history of the epochs until then."""
+    """Returns a model the state that was kept; returns the history of the epochs until then."""
     try:
         with np.load(path) as kept:
             history = json.loads(str(kept["history"]))

@@ -15,7 +15,7 @@ class LayerNormalization(keras.layers.LayerNormalization):
     \[ \hat{x} = \frac{x - \mu}{\sqrt{\sigma^2 + \epsilon}}, \qquad
        y = \gamma \odot \hat{x} + \beta \]
 
-    Where TensorFlow would go through each step backwards, its gradient is taken in one:
+    The gradient is written in closed form instead of being derived step by step:
 
     \[ \frac{\partial L}{\partial x} = \frac{1}{\sqrt{\sigma^2 + \epsilon}}
        \Big( g - \frac{1}{d}\sum_i g_i - \hat{x} \, \frac{1}{d}\sum_i g_i \hat{x}_i \Big),
