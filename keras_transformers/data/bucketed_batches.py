@@ -81,17 +81,14 @@ def bucketed_batches(
 
 
 def batches_of_rows(make_batch: Callable, plan: Callable, seed: int | None, first_epoch: int):
-    """Makes a `tf.data.Dataset` of batches whose rows are planned anew for each epoch.
+    """Makes a `tf.data.Dataset`, of known cardinality, whose rows are planned anew for each epoch.
 
     Args:
         make_batch: from a padded length, an int64 scalar, and row numbers, int64 of shape
             `(batch,)`, to what a batch holds; it is traced.
-        plan: from a random number generator, or None, to what `plan_batches` gives.
+        plan: from a random number generator, or None, to what `plan_batches` returns.
         seed: int or None, as for `bucketed_batches`.
         first_epoch: int, how many epochs have gone before.
-
-    Returns:
-        A `tf.data.Dataset` of what `make_batch` gives, of known cardinality.
     """
     import tensorflow as tf
 
@@ -141,14 +138,8 @@ def plan_batches(
 ) -> list[tuple[int, np.ndarray]]:
     """Returns the padded length and the row numbers of each batch of one epoch.
 
-    Args:
-        sequences: the token ids of each text.
-        batch_size: int, sequences in a batch.
-        lengths: rising ints, the lengths to choose from.
-        rng: shuffles rows and batches; None keeps the rows' order within each length.
-
-    Returns:
-        Pairs of int and an integer array of shape `(batch_size,)`, or shorter once.
+    The lengths rise; `rng` shuffles rows and batches, None keeps the order within each length. Row
+    numbers are integer arrays of shape `(batch_size,)`, or shorter once.
     """
     rows = np.arange(len(sequences))
     if rng:

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_transformers.utils import one_line, read_text
+
 CLASS_NAMES = ("World", "Sports", "Business", "Sci/Tech")
 MIRROR = "https://raw.githubusercontent.com/mhjabreel/CharCnn_Keras/master/data/ag_news_csv/"
 MD5 = {
@@ -51,15 +53,10 @@ class News:
 
 
 def draw_news(news: News, rows: int, seed: int) -> News:
-    """Draws some of the training texts, each at most once, and prints which; all test texts stay.
+    """Draws so many training texts, each at most once, and prints which; all test texts stay.
 
-    Args:
-        news: the texts to draw from.
-        rows: int, how many training texts; where there are not more of them, all stay.
-        seed: int, of the draw.
-
-    Returns:
-        A `News` whose `source` says how many it was drawn from.
+    The `source` of the `News` that is returned says how many it was drawn from. Where there are not
+    more than `rows` texts, all stay.
     """
     total = len(news.train_texts)
     if rows >= total:
@@ -169,7 +166,7 @@ def _download():
         tfds.builder("ag_news_subset").download_and_prepare()
         return _read_tfds(_tfds_directory())
     except Exception as error:
-        refusal = f"TensorFlow Datasets gave no AG News ({_first_line(error)})"
+        refusal = f"TensorFlow Datasets gave no AG News ({one_line(error)})"
     try:
         for name, md5 in MD5.items():
             _fetch(MIRROR + name, _csv_cache() / name, md5)
@@ -192,12 +189,8 @@ def _fetch(url, path, md5):
                 cache_subdir=path.parent,
             )
     except Exception as error:
-        raise ConnectionError(f"{url}: {_first_line(error)}") from error
+        raise ConnectionError(f"{url}: {one_line(error)}") from error
     os.replace(part, path)
-
-
-def _first_line(error):
-    return str(error).strip().split("\n")[0]
 
 
 def _csv_cache():
@@ -256,7 +249,7 @@ def _read_tfds_split(builder, split):
 def _read_class_names(path):
     if not path.is_file():
         return CLASS_NAMES
-    names = [line.strip() for line in _read_text(path).splitlines()]
+    names = [line.strip() for line in read_text(path).splitlines()]
     names = tuple(name for name in names if name)
     if not names:
         raise ValueError(f"{path}: expected the name of a class in each line, found none")
@@ -267,7 +260,7 @@ def _read_csv(path, num_classes):
     if not path.is_file():
         raise FileNotFoundError(f"{path}: expected a CSV file, found none")
     texts, labels = [], []
-    reader = csv.reader(io.StringIO(_read_text(path), newline=""), strict=True)
+    reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
     try:
         for row in reader:
             label, title, description = _check_row(row, num_classes)
@@ -278,17 +271,6 @@ def _read_csv(path, num_classes):
     if not texts:
         raise ValueError(f"{path}: expected at least one row, found an empty file")
     return texts, np.array(labels, dtype="int32")
-
-
-def _read_text(path):
-    content = path.read_bytes()
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise ValueError(
-            f"{path}, line {line}: expected UTF-8 text, found the byte {content[error.start]:#04x}"
-        ) from error
 
 
 def _check_row(row, num_classes):
