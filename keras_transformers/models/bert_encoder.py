@@ -125,10 +125,6 @@ class BertEncoder(keras.Model):
             self.segment_embedding = keras.layers.Embedding(
                 type_vocab_size, hidden_size, name="segment_embedding", **options
             )
-        if pooler:
-            self.pooler_dense = keras.layers.Dense(
-                hidden_size, activation="tanh", name="pooler_dense", **options
-            )
         self.embedding_norm = fast.LayerNormalization(
             epsilon=epsilon, name="embedding_norm", **options
         )
@@ -148,6 +144,10 @@ class BertEncoder(keras.Model):
             )
             for i in range(num_layers)
         ]
+        if pooler:  # last, as in optimizers that were saved
+            self.pooler_dense = keras.layers.Dense(
+                hidden_size, activation="tanh", name="pooler_dense", **options
+            )
 
     def build(self, input_shape=None):
         positions, vectors = (None, None), (None, None, self.hidden_size)

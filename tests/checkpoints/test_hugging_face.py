@@ -138,7 +138,7 @@ def test_missing_directory_and_file_are_named(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", r"config\.json: expected JSON, found"),
+        ("{", r"config\.json, line 1: expected JSON, found"),
         ("[]", r"config\.json: expected a JSON object, found \[\]"),
     ],
 )

@@ -508,7 +508,9 @@ def test_lower_case_must_be_a_bool(tmp_path, handed_over):
 
 def test_vocabulary_that_is_no_text_is_refused(tmp_path, handed_over):
     (tmp_path / "vocab.txt").write_bytes(b"[PAD]\n\xff\n")
-    with pytest.raises(ValueError, match=r"vocab.txt: expected UTF-8 text, found"):
+    with pytest.raises(
+        ValueError, match=r"vocab.txt, line 2: expected UTF-8 text, found the byte 0xff"
+    ):
         export_to_hub(TINY, tmp_path / "pair", vocab_file=tmp_path / "vocab.txt")
 
 
