@@ -6,13 +6,17 @@ import dataclasses
 import io
 import os
 import sys
-import threading
-import urllib.error
-import urllib.request
 from importlib import resources
 from pathlib import Path
 
 import numpy as np
+
+from keras_transformers.data.sources import (
+    first_line,
+    is_reachable,
+    prepared_dataset,
+    read_text,
+)
 
 CLASS_NAMES = ("World", "Sports", "Business", "Sci/Tech")
 MIRROR = "https://raw.githubusercontent.com/mhjabreel/CharCnn_Keras/master/data/ag_news_csv/"
@@ -20,7 +24,6 @@ MD5 = {
     "train.csv": "b1a00f826fdfbd249f79597b59e1dc12",
     "test.csv": "d52ea96a97a2d943681189a97654912d",
 }
-PROBE_SECONDS = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,11 +152,11 @@ def _sample():
 
 
 def _ag_news():
-    if prepared := _tfds_directory():
+    if prepared := prepared_dataset("ag_news_subset"):
         return _read_tfds(prepared)
     if all((_csv_cache() / name).is_file() for name in MD5):
         return read_news_directory(_csv_cache(), "AG News (CSV)")
-    if not _reachable(MIRROR):
+    if not is_reachable(MIRROR):
         raise ConnectionError(
             "AG News is not on disk and its server cannot be reached; a directory with train.csv "
             "and test.csv can be given instead"
@@ -167,9 +170,9 @@ def _download():
     # TFDS fetches from Google Drive, which often refuses, in several ways.
     try:
         tfds.builder("ag_news_subset").download_and_prepare()
-        return _read_tfds(_tfds_directory())
+        return _read_tfds(prepared_dataset("ag_news_subset"))
     except Exception as error:
-        refusal = f"TensorFlow Datasets gave no AG News ({_first_line(error)})"
+        refusal = f"TensorFlow Datasets gave no AG News ({first_line(error)})"
     try:
         for name, md5 in MD5.items():
             _fetch(MIRROR + name, _csv_cache() / name, md5)
@@ -192,46 +195,13 @@ def _fetch(url, path, md5):
                 cache_subdir=path.parent,
             )
     except Exception as error:
-        raise ConnectionError(f"{url}: {_first_line(error)}") from error
+        raise ConnectionError(f"{url}: {first_line(error)}") from error
     os.replace(part, path)
-
-
-def _first_line(error):
-    return str(error).strip().split("\n")[0]
 
 
 def _csv_cache():
     home = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser()
     return home / "datasets" / "ag_news_csv"
-
-
-def _reachable(url):
-    """Whether a server answers within PROBE_SECONDS, name resolution included."""
-    answers = []
-
-    def probe():
-        try:
-            urllib.request.urlopen(
-                urllib.request.Request(url, method="HEAD"), timeout=PROBE_SECONDS
-            ).close()
-            answers.append(True)
-        except urllib.error.HTTPError:
-            answers.append(True)
-        except OSError:
-            answers.append(False)
-
-    # No socket timeout covers name resolution, so the wait is bounded from outside.
-    thread = threading.Thread(target=probe, daemon=True)
-    thread.start()
-    thread.join(PROBE_SECONDS)
-    return bool(answers and answers[0])
-
-
-def _tfds_directory():
-    """The prepared dataset, found without asking TFDS, which would ask the network."""
-    root = Path(os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")).expanduser()
-    found = sorted(root.glob("ag_news_subset/*/dataset_info.json"))
-    return found[-1].parent if found else None
 
 
 def _read_tfds(directory):
@@ -256,7 +226,7 @@ def _read_tfds_split(builder, split):
 def _read_class_names(path):
     if not path.is_file():
         return CLASS_NAMES
-    names = [line.strip() for line in _read_text(path).splitlines()]
+    names = [line.strip() for line in read_text(path).splitlines()]
     names = tuple(name for name in names if name)
     if not names:
         raise ValueError(f"{path}: expected the name of a class in each line, found none")
@@ -267,7 +237,7 @@ def _read_csv(path, num_classes):
     if not path.is_file():
         raise FileNotFoundError(f"{path}: expected a CSV file, found none")
     texts, labels = [], []
-    reader = csv.reader(io.StringIO(_read_text(path), newline=""), strict=True)
+    reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
     try:
         for row in reader:
             label, title, description = _check_row(row, num_classes)
@@ -278,17 +248,6 @@ def _read_csv(path, num_classes):
     if not texts:
         raise ValueError(f"{path}: expected at least one row, found an empty file")
     return texts, np.array(labels, dtype="int32")
-
-
-def _read_text(path):
-    content = path.read_bytes()
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise ValueError(
-            f"{path}, line {line}: expected UTF-8 text, found the byte {content[error.start]:#04x}"
-        ) from error
 
 
 def _check_row(row, num_classes):
