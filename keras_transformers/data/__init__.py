@@ -1,6 +1,7 @@
 """News, sentence pairs, and batches grouped by length."""
 
 from keras_transformers.data.bucketed_batches import bucketed_batches
+from keras_transformers.data.bucketed_pairs import bucketed_pairs
 from keras_transformers.data.date_pairs import date_pairs
 from keras_transformers.data.feature_batches import feature_batches
 from keras_transformers.data.load_news import News, draw_news, load_news
@@ -12,6 +13,7 @@ __all__ = [
     "News",
     "Pairs",
     "bucketed_batches",
+    "bucketed_pairs",
     "date_pairs",
     "draw_news",
     "feature_batches",
