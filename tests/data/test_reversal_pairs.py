@@ -60,28 +60,6 @@ def test_no_text_comes_twice(pairs):
     assert len(set(sources)) == len(sources) == 22_000
 
 
-def test_what_was_drawn_before_is_drawn_anew(monkeypatch):
-    class Repeating:
-        """Draws each array of letters twice."""
-
-        def __init__(self, rng):
-            self.rng, self.last = rng, None
-
-        def integers(self, low, high, size, dtype=int):
-            if dtype is int:
-                return self.rng.integers(low, high, size)
-            again, self.last = self.last, None
-            if again is None or len(again) != size:
-                again = self.last = self.rng.integers(low, high, size, dtype)
-            return again
-
-    make = np.random.default_rng
-    monkeypatch.setattr(np.random, "default_rng", lambda seed: Repeating(make(seed)))
-    pairs = reversal_pairs(100, 10, 10, max_length=5, test_lengths=[5])
-    sources = pairs.train_sources + pairs.valid_sources + pairs.test_sources
-    assert len(set(sources)) == len(sources) == 120
-
-
 def test_lengths_and_sizes_are_as_asked_for():
     pairs = reversal_pairs(60, 20, 2, max_length=8, test_lengths=(6, 12), seed=1)
     assert len(pairs.train_sources) == 60
