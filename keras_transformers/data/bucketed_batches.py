@@ -82,10 +82,10 @@ def batches_of_rows(make_batch: Callable, plan: Callable, seed: int | None, firs
     """Makes a `tf.data.Dataset` of batches whose rows are planned anew for each epoch.
 
     Args:
-        make_batch: from what the plan has beside the rows of a batch, int64 (a padded length, a
-            scalar, with `plan_batches`), and the row numbers, int64 of shape `(batch,)`, to what a
-            batch holds; it is traced.
-        plan: from a random number generator, or None, to what `plan_batches` gives.
+        make_batch: from the padded length or lengths, int64, and row numbers, int64 of shape
+            `(batch,)`, to what a batch holds; it is traced.
+        plan: from a random number generator, or None, to what `plan_batches` returns; each batch
+            may have several lengths in place of one.
         seed: int or None, as for `bucketed_batches`.
         first_epoch: int, how many epochs have gone before.
 
@@ -162,7 +162,7 @@ def plan_batches(
 def batches_by_key(
     keys: np.ndarray, batch_size: int, rng: np.random.Generator | None = None
 ) -> list[np.ndarray]:
-    """Returns the row numbers of the batches that come of cutting the rows in order of their keys.
+    """Sorts rows by their keys and cuts them into batches.
 
     Args:
         keys: ints of shape `(rows,)`.
@@ -170,7 +170,7 @@ def batches_by_key(
         rng: shuffles the rows of each key, and the batches; None keeps the order of both.
 
     Returns:
-        Integer arrays of shape `(batch_size,)`, one of them perhaps shorter.
+        Row numbers, integer arrays of shape `(batch_size,)`, one of them perhaps shorter.
     """
     rows = np.arange(len(keys))
     if rng:

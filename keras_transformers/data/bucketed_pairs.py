@@ -19,18 +19,18 @@ def bucketed_pairs(
     seed: int | None = None,
     first_epoch: int = 0,
 ):
-    """Batches sequence pairs with others of like lengths, for training with the answers at hand.
+    """Batches sequence pairs with others of like lengths, ready for teacher forcing.
 
-    A decoder trained so (teacher forcing) is given the target up to a token, and is to say that
-    token: its inputs begin with `start_id`, what it is to say ends with `end_id`, and the target
-    stands between. Each side of a batch is padded with 0 up to the longest it holds. At most one
-    batch of an epoch is smaller than `batch_size`, and no pair is lost or cut.
+    At each step the decoder is given the target up to that step and is to predict its next token,
+    so what it is given is `start_id` and the target, and what it is to predict is the target and
+    `end_id`. Each side of a batch is padded with 0 up to the longest sequence it holds. At most
+    one batch of an epoch is smaller than `batch_size`, and no pair is lost or cut.
 
     Args:
         sources: the token ids of each source, all above 0.
         targets: the token ids of each target, all above 0, without start and end.
         start_id: int above 0, the id that begins what the decoder is given.
-        end_id: int above 0, the id that ends what the decoder is to say.
+        end_id: int above 0, the id that ends what the decoder is to predict.
         batch_size: int, pairs in a batch.
         seed: int or None. With a seed the pairs are shuffled anew for each epoch (each time the
             dataset is iterated over), the same way for the same seed and epoch; without one they
@@ -118,10 +118,11 @@ def plan_pairs(
 
 
 def _order_by_both(source_sizes, target_sizes, num_batches):
-    """Keys in whose order neighbours are of like lengths on both sides.
+    """Returns an int for each row; rows in the order of these are of like lengths on both sides.
 
-    As many strips of like source lengths as a strip has batches share the padding between both
-    sides. The targets rise in one strip and fall in the next, for a batch may lie in two.
+    The rows are divided by source length into as many strips as a strip has batches, which leaves
+    about as much padding on one side as on the other. Target lengths rise within one strip and
+    fall within the next, so that they are alike where a batch lies in two strips.
     """
     num_strips = round(math.sqrt(num_batches))
     shorter_sources = np.searchsorted(np.sort(source_sizes), source_sizes)

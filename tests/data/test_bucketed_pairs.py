@@ -35,7 +35,7 @@ def rows_of(epoch):
 
 
 def padding_of(epoch):
-    """The share of padding in sources, and in what the decoder is to say."""
+    """The share of padding in sources, and in what the decoder is to predict."""
     return [
         sum((batch[side] == 0).sum() for batch in epoch) / sum(batch[side].size for batch in epoch)
         for side in (0, 2)
