@@ -11,12 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_transformers.data.sources import (
-    first_line,
-    is_reachable,
-    prepared_dataset,
-    read_text,
-)
+from keras_transformers.data.sources import is_reachable, prepared_dataset, read_text
+from keras_transformers.utils import one_line
 
 CLASS_NAMES = ("World", "Sports", "Business", "Sci/Tech")
 MIRROR = "https://raw.githubusercontent.com/mhjabreel/CharCnn_Keras/master/data/ag_news_csv/"
@@ -172,7 +168,7 @@ def _download():
         tfds.builder("ag_news_subset").download_and_prepare()
         return _read_tfds(prepared_dataset("ag_news_subset"))
     except Exception as error:
-        refusal = f"TensorFlow Datasets gave no AG News ({first_line(error)})"
+        refusal = f"TensorFlow Datasets gave no AG News ({one_line(error)})"
     try:
         for name, md5 in MD5.items():
             _fetch(MIRROR + name, _csv_cache() / name, md5)
@@ -195,7 +191,7 @@ def _fetch(url, path, md5):
                 cache_subdir=path.parent,
             )
     except Exception as error:
-        raise ConnectionError(f"{url}: {first_line(error)}") from error
+        raise ConnectionError(f"{url}: {one_line(error)}") from error
     os.replace(part, path)
 
 

@@ -9,12 +9,8 @@ from pathlib import Path
 from keras_transformers.data.date_pairs import date_pairs
 from keras_transformers.data.pairs import Pairs
 from keras_transformers.data.reversal_pairs import reversal_pairs
-from keras_transformers.data.sources import (
-    first_line,
-    is_reachable,
-    prepared_dataset,
-    read_text,
-)
+from keras_transformers.data.sources import is_reachable, prepared_dataset, read_text
+from keras_transformers.utils import one_line
 
 TED = "ted_hrlr_translate/pt_to_en"
 TED_ADDRESS = "http://www.phontron.com/data/qi18naacl-dataset.tar.gz"
@@ -92,7 +88,7 @@ def _download_ted():
         with contextlib.redirect_stdout(sys.stderr):  # the first line is for what data it is
             tfds.builder(TED).download_and_prepare()
     except Exception as error:
-        refusal = f"TensorFlow Datasets gave no TED talks: {first_line(error)}"
+        refusal = f"TensorFlow Datasets gave no TED talks: {one_line(error)}"
         raise ConnectionError(refusal) from error
     return prepared_dataset(TED)
 

@@ -55,8 +55,3 @@ def is_reachable(url: str) -> bool:
     thread.start()
     thread.join(PROBE_SECONDS)
     return bool(answers and answers[0])
-
-
-def first_line(error: Exception) -> str:
-    """Returns the first line of an error's message, for a message of one line."""
-    return str(error).strip().split("\n")[0]

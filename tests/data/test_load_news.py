@@ -282,8 +282,8 @@ def test_takes_the_mirror_where_tfds_fails(mirror, empty_disk, capsys):
     assert news.train_labels.tolist() == [3, 1]
     assert news.test_texts == ["Élection Fermée."]
     assert news.source == "AG News (CSV)"
-    # The error's first line alone.
-    assert "(no)" in capsys.readouterr().out
+    # The error in one line.
+    assert "(no Drive)" in capsys.readouterr().out
     assert {path.name: path.read_bytes() for path in empty_disk.iterdir()} == AG_NEWS
 
 

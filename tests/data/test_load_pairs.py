@@ -244,4 +244,4 @@ def test_failed_download_is_a_connection_error_of_one_line(empty_disk, monkeypat
     monkeypatch.setattr(module, "is_reachable", lambda url: True)
     set_tfds_builder(monkeypatch, lambda: (_ for _ in ()).throw(RuntimeError("no\nserver")))
     message = error_of("ted", ConnectionError)
-    assert message == "TensorFlow Datasets gave no TED talks: no"
+    assert message == "TensorFlow Datasets gave no TED talks: no server"
