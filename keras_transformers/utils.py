@@ -2,10 +2,12 @@
 
 import contextlib
 import importlib
+import json
 import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 
 def check_positive(name: str, value: int) -> int:
@@ -31,6 +33,31 @@ def some(names: list[str], limit: int = 20) -> str:
     """Returns the first of many names, and how many there are besides."""
     rest = len(names) - limit
     return ", ".join(names[:limit]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def read_text(path: Path) -> str:
+    """Returns a file's text without a byte-order mark; a `ValueError` names one not in UTF-8."""
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        byte = error.object[error.start]
+        raise ValueError(
+            f"{path}, line {line}: expected UTF-8 text, found the byte {byte:#04x}"
+        ) from error
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Returns the object in a JSON file; a `ValueError` names a file that does not hold one."""
+    try:
+        content = json.loads(read_text(path))
+    except json.JSONDecodeError as error:
+        raise ValueError(
+            f"{path}, line {error.lineno}: expected JSON, found {error.msg}"
+        ) from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path}: expected a JSON object, found {content!r:.80}")
+    return content
 
 
 @contextlib.contextmanager
@@ -61,9 +88,7 @@ def markdown_table(rows: list[dict]) -> str:
 def lazily(package: str, homes: dict[str, str]) -> Callable:
     """Makes a `__getattr__` for a package that offers names which live in higher packages.
 
-    Args:
-        package: the `__name__` of the package.
-        homes: for each name the module it is imported from when it is first asked for.
+    `homes` has for each name the module that it is imported from when it is first asked for.
     """
 
     def find(name):

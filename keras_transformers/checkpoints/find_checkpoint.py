@@ -14,23 +14,12 @@ def find_checkpoint(name_or_directory: str | os.PathLike) -> Path:
     """Finds the local directory of a checkpoint, downloading it if need be.
 
     Args:
-        name_or_directory: a directory, a model's name on the Hugging Face Hub
-            (`"google/bert_uncased_L-4_H-128_A-2"`), or a TensorFlow Hub handle: the address of a
-            SavedModel or a local archive of one. Of a pair that `export_to_hub` wrote, it is the
-            encoder's. Downloads are kept in the caches of
-            `huggingface_hub` and `tensorflow_hub`.
-
-    Returns:
-        The directory.
+        name_or_directory: a directory, a model's name on the Hugging Face Hub, or the address or
+            local archive of a SavedModel. Of `export_to_hub`'s pair it is the encoder's.
 
     Raises:
-        FileNotFoundError: if there is neither such a directory nor such a model in the cache or
-            within reach.
-
-    Example:
-        >>> from keras_transformers.checkpoints.find_checkpoint import find_checkpoint
-        >>> find_checkpoint(".")
-        PosixPath('.')
+        FileNotFoundError: if there is no such directory, nor such a model in the caches of
+            `huggingface_hub` and `tensorflow_hub` or within reach.
     """
     name = os.fspath(name_or_directory)
     if os.path.isdir(name):

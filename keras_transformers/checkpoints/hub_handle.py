@@ -22,27 +22,17 @@ def load_saved_model(handle: str, options=None):
     `TFHUB_CACHE_DIR` names, `tfhub_modules` in the system's temporary directory by default.
 
     Args:
-        handle: str, one of: an address on tfhub.dev or kaggle.com, or of a `.tar.gz` archive
-            (`https://`, `gs://`); a local directory that holds a SavedModel; a local `.tar`,
-            `.tar.gz` or `.tgz` archive of one.
+        handle: str, an address on tfhub.dev or kaggle.com, or of a `.tar.gz` archive (`https://`,
+            `gs://`); a local directory; a local `.tar`, `.tar.gz` or `.tgz` archive.
         options: optional `tf.saved_model.LoadOptions`.
 
     Returns:
         The restored object, as `tf.saved_model.load` returns it.
 
     Raises:
-        SavedModelError: if the SavedModel cannot be opened, whatever the reason: no network,
-            refused by the server, no such file, damaged archive or cache entry, not a SavedModel,
-            in the TF1 Hub format. The message names the handle and what can be done.
-
-    Example:
-        >>> import tensorflow as tf
-        >>> from keras_transformers.checkpoints.hub_handle import load_saved_model
-        >>> module = tf.Module()
-        >>> module.double = tf.function(lambda x: 2 * x, [tf.TensorSpec([])])
-        >>> tf.saved_model.save(module, "/tmp/double")
-        >>> float(load_saved_model("/tmp/double").double(4.0))
-        8.0
+        SavedModelError: if it cannot be opened, whatever the reason: no network, refused by the
+            server, no such file, damaged archive or cache entry, not a SavedModel, in the TF1 Hub
+            format. The message names the handle and what can be done.
     """
     import tensorflow as tf
     import tensorflow_text  # noqa: F401  (registers the ops that SavedModels of text use)
@@ -57,14 +47,7 @@ def load_saved_model(handle: str, options=None):
 
 
 def find_saved_model(handle: str) -> str:
-    """Returns the directory that holds the handle's SavedModel, downloading it where need be.
-
-    Args:
-        handle: str, as `load_saved_model` takes it.
-
-    Raises:
-        Exception: whatever network, archive or file system raise; `load_saved_model` explains it.
-    """
+    """Returns the directory of the handle's SavedModel; `load_saved_model` explains its errors."""
     if os.path.isdir(handle):
         return handle
     if os.path.isfile(handle) and handle.endswith((".tar", ".tar.gz", ".tgz")):

@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_transformers.checkpoints.files import read_json
-from keras_transformers.utils import check_positive, check_rate, some
+from keras_transformers.utils import check_positive, check_rate, read_json, some
 
 _SIZES = (
     "vocab_size",
@@ -45,23 +44,7 @@ _CONVERSION = (
 
 
 def read_config(directory: str | os.PathLike) -> dict[str, Any]:
-    """Reads `config.json` of a Hugging Face directory.
-
-    Args:
-        directory: the directory.
-
-    Returns:
-        The file's entries; `complete_config` checks those of a BERT.
-
-    Raises:
-        FileNotFoundError: if there is no such directory or no `config.json` in it.
-        ValueError: if the file is not a JSON object.
-
-    Example:
-        >>> from keras_transformers.checkpoints.hugging_face import read_config
-        >>> read_config("all-MiniLM-L6-v2")["hidden_size"]  # doctest: +SKIP
-        384
-    """
+    """Reads `config.json`; `complete_config` checks that of a BERT."""
     return read_json(_existing(directory, "config.json"))
 
 
@@ -72,21 +55,9 @@ def complete_config(config: Mapping[str, Any]) -> dict[str, Any]:
         config: `vocab_size`, `hidden_size`, `num_hidden_layers`, `num_attention_heads` and
             `intermediate_size`, and optionally anything else that `config.json` may hold.
 
-    Returns:
-        A dict with the entries of `config` and, where it has none: 512
-        `max_position_embeddings`, 2 for `type_vocab_size`, `hidden_act="gelu"`,
-        `layer_norm_eps=1e-12`, both dropout probabilities 0.1, `initializer_range=0.02`.
-
     Raises:
         ValueError: if a size is missing or out of range, or if the configuration is another
             model's (`model_type`), a decoder's, or has relative positions.
-
-    Example:
-        >>> from keras_transformers.checkpoints.hugging_face import complete_config
-        >>> config = complete_config(dict(vocab_size=30522, hidden_size=128, num_hidden_layers=4,
-        ...                               num_attention_heads=2, intermediate_size=512))
-        >>> config["hidden_act"], config["layer_norm_eps"]
-        ('gelu', 1e-12)
     """
     for name, expected in _BERT.items():
         if config.get(name, expected) != expected:
@@ -117,30 +88,17 @@ def complete_config(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_tensors(directory: str | os.PathLike) -> dict[str, np.ndarray]:
-    """Reads the tensors of a Hugging Face directory, from one file or from shards.
+    """Reads the tensors of a directory, from `model.safetensors` or from the shards of its index.
 
-    The prefix `bert.`, which task models have, is taken off, and the layer normalisations'
-    `gamma` and `beta`, as old checkpoints call them, become `weight` and `bias`. Tensors that
-    `BertModel` does not have, such as a task's head, come along under their own names.
-
-    Args:
-        directory: a directory with `model.safetensors`, or with `model.safetensors.index.json`
-            and the files it names.
-
-    Returns:
-        The tensors by name. Floating-point ones are float32, whatever the file holds.
+    The prefix `bert.`, which task models have, is taken off, and the layer normalisations' `gamma`
+    and `beta`, as old checkpoints call them, become `weight` and `bias`. Tensors that `BertModel`
+    does not have, such as a task's head, come along. Floating-point ones become float32.
 
     Raises:
         FileNotFoundError: if the directory or a file in it is missing. Where there is only a
             `pytorch_model.bin`, a pickle, which may run any code when it is read, the message
             has the command that converts it.
         ValueError: if a file is not in the safetensors format or the index is not valid.
-
-    Example:
-        >>> from keras_transformers.checkpoints.hugging_face import read_tensors
-        >>> tensors = read_tensors("all-MiniLM-L6-v2")  # doctest: +SKIP
-        >>> tensors["pooler.dense.weight"].shape  # doctest: +SKIP
-        (384, 384)
     """
     tensors = {}
     for file in _tensor_files(Path(directory)):
@@ -149,22 +107,10 @@ def read_tensors(directory: str | os.PathLike) -> dict[str, np.ndarray]:
 
 
 def tensor_shapes(config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
-    """Returns the name and shape of every tensor that a BERT encoder of this configuration has.
+    """Returns the shapes of a BERT encoder's tensors by name, pooler included.
 
-    Args:
-        config: a configuration that `read_config` or `complete_config` returned.
-
-    Returns:
-        The shapes by name, pooler included. A `weight` of a dense layer is
-        `(outputs, inputs)`.
-
-    Example:
-        >>> from keras_transformers.checkpoints.hugging_face import complete_config, tensor_shapes
-        >>> config = complete_config(dict(vocab_size=30522, hidden_size=128, num_hidden_layers=4,
-        ...                               num_attention_heads=2, intermediate_size=512))
-        >>> shapes = tensor_shapes(config)
-        >>> len(shapes), shapes["encoder.layer.0.intermediate.dense.weight"]
-        (71, (512, 128))
+    The configuration is one that `complete_config` returned. A `weight` of a dense layer is
+    `(outputs, inputs)`.
     """
     hidden, inner = config["hidden_size"], config["intermediate_size"]
     shapes = {
@@ -184,20 +130,7 @@ def tensor_shapes(config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
 
 
 def check_tensors(tensors: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int, ...]]) -> None:
-    """Checks that tensors are all there, with their shapes, and no others.
-
-    Args:
-        tensors: the tensors by name.
-        shapes: the shape of each by name, such as `tensor_shapes` returns.
-
-    Raises:
-        ValueError: if tensors are missing, surplus or of another shape; the message names them.
-
-    Example:
-        >>> import numpy as np
-        >>> from keras_transformers.checkpoints.hugging_face import check_tensors
-        >>> check_tensors({"pooler.dense.bias": np.zeros(3)}, {"pooler.dense.bias": (3,)})
-    """
+    """Raises a `ValueError` that names tensors which are missing, surplus or of another shape."""
     wrong = {
         "missing": sorted(shapes.keys() - tensors.keys()),
         "surplus": sorted(tensors.keys() - shapes.keys()),
@@ -215,23 +148,7 @@ def check_tensors(tensors: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[
 
 
 def read_tokenizer_config(directory: str | os.PathLike) -> dict[str, Any]:
-    """Reads `tokenizer_config.json` of a Hugging Face directory.
-
-    Args:
-        directory: the directory.
-
-    Returns:
-        The file's entries; none if there is no such file, which means the defaults of
-        Hugging Face's `BertTokenizer` (`do_lower_case` is true).
-
-    Raises:
-        ValueError: if the file is not JSON.
-
-    Example:
-        >>> from keras_transformers.checkpoints.hugging_face import read_tokenizer_config
-        >>> read_tokenizer_config("a-directory-without-the-file").get("do_lower_case", True)
-        True
-    """
+    """Reads `tokenizer_config.json`; without one, all is as Hugging Face has it by default."""
     file = Path(directory) / "tokenizer_config.json"
     return read_json(file) if file.exists() else {}
 

@@ -49,13 +49,8 @@ class BertCheckpoint:
 def read_bert(directory: str | os.PathLike) -> BertCheckpoint:
     """Reads a BERT or DistilBERT in Hugging Face's layout, or a BERT SavedModel of TensorFlow Hub.
 
-    Heads for other tasks than masked language modelling are left out.
-
     Args:
         directory: a local directory, such as `find_checkpoint` returns.
-
-    Returns:
-        Arguments and tensors, all floats float32.
 
     Raises:
         FileNotFoundError: if the directory or a file in it is missing.
@@ -63,11 +58,6 @@ def read_bert(directory: str | os.PathLike) -> BertCheckpoint:
 
     Warns:
         UserWarning: if the model pads with another id than 0.
-
-    Example:
-        >>> from keras_transformers.checkpoints.read_bert import read_bert
-        >>> read_bert("distilbert-base-uncased/").masked_lm["bias"].shape  # doctest: +SKIP
-        (30522,)
     """
     directory = Path(directory)
     is_saved_model = (directory / "saved_model.pb").is_file()
@@ -130,22 +120,10 @@ def _arguments(config):
 
 
 def assign_tensors(encoder, tensors: dict[str, np.ndarray]) -> None:
-    """Returns an encoder the weights of a checkpoint.
-
-    Args:
-        encoder: a `BertEncoder`. It is built if need be.
-        tensors: all its weights and nothing else, under the names and in the shapes of Hugging
-            Face's `BertModel`, such as `BertCheckpoint.tensors`.
+    """Gives a `BertEncoder` the weights of a checkpoint, `BertCheckpoint.tensors`.
 
     Raises:
         ValueError: if tensors are missing, surplus or of another shape; the message names them.
-
-    Example:
-        >>> from keras_transformers.checkpoints.read_bert import assign_tensors, read_bert
-        >>> from keras_transformers.models import BertEncoder
-        >>> checkpoint = read_bert("bert-base-uncased/")  # doctest: +SKIP
-        >>> encoder = BertEncoder(**checkpoint.arguments)  # doctest: +SKIP
-        >>> assign_tensors(encoder, checkpoint.tensors)  # doctest: +SKIP
     """
     variables = named_variables(encoder)
     is_kernel = {name: variable.name == "kernel" for name, variable in variables.items()}

@@ -12,19 +12,10 @@ from keras_transformers.utils import some
 
 
 def read_saved_bert(directory: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Reads a BERT SavedModel.
-
-    Args:
-        directory: the SavedModel's directory.
-
-    Returns:
-        `BertEncoder`'s arguments but `pooler`, and the tensors under Hugging Face's names.
+    """Returns `BertEncoder`'s arguments but `pooler`, and the tensors under Hugging Face's names.
 
     Raises:
         ValueError: if it is no BERT encoder, or of an activation that cannot be told.
-
-    Warns:
-        UserWarning: if the graph's operations are those of two activations.
     """
     variables = _saved_variables(directory)
     tensors = {}
@@ -87,7 +78,11 @@ def _saved_variables(directory):
 
 
 def saved_activation(directory: Path) -> str:
-    """Tells the activation, which a SavedModel does not name, from the operations in its graph."""
+    """Tells the activation, which a SavedModel does not name, from the operations in its graph.
+
+    Warns:
+        UserWarning: if they are those of two activations.
+    """
     from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
     saved_model = SavedModel.FromString((directory / "saved_model.pb").read_bytes())

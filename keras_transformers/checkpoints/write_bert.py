@@ -19,27 +19,12 @@ from keras_transformers.checkpoints.bert_names import (
 
 
 def write_bert(encoder, directory: str | os.PathLike) -> None:
-    """Writes an encoder as `config.json` and `model.safetensors`, in Hugging Face's layout.
-
-    An encoder without segments is written as a DistilBERT, any other as a BERT, in float32.
-
-    Args:
-        encoder: a `BertEncoder`. It is built if need be.
-        directory: where to; made if it does not exist. Other files in it are left alone.
+    """Writes a `BertEncoder` as `config.json` and `model.safetensors`; see `save_pretrained`.
 
     Raises:
         ValueError: if the layout cannot hold the encoder: an activation that it has no name for,
             or no segments together with a pooler or another epsilon than 1e-12; or if the
             directory holds a checkpoint in shards, which some readers prefer to the new file.
-
-    Example:
-        >>> import os, tempfile
-        >>> from keras_transformers.checkpoints.write_bert import write_bert
-        >>> from keras_transformers.models import BertEncoder
-        >>> directory = tempfile.mkdtemp()
-        >>> write_bert(BertEncoder(100, 1, 8, 2, 16), directory)
-        >>> sorted(os.listdir(directory))
-        ['config.json', 'model.safetensors']
     """
     from safetensors.numpy import save_file
 

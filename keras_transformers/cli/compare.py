@@ -4,7 +4,6 @@ import argparse
 
 from keras_transformers.cli import report
 from keras_transformers.cli.options import (
-    add_data,
     add_hub_encoder,
     add_run,
     add_seed,
@@ -25,7 +24,6 @@ def add_parser(commands) -> None:
         "frozen and fine-tuned, all on the same texts. Leaves comparison.md, comparison.json and "
         "comparison.png in the output directory, and in it a directory for each model.",
     )
-    add_data(parser)
     parser.add_argument(
         "--rows",
         type=number(POSITIVE_INT),

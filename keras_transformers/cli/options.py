@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import itertools
 from pathlib import Path
 
 from keras_transformers.training.settings import NATURAL, Kind
@@ -15,17 +16,12 @@ _DATA_HELP = (
 )
 
 
-def add_settings(parser: argparse.ArgumentParser, settings: type, **help_texts: str) -> None:
-    """Adds an option for each field of a settings class, in the order of the fields.
+def add_settings(parser: argparse.ArgumentParser, *settings: type, **help_texts: str) -> None:
+    """Adds an option for each field of settings classes; `help_texts` go before a field's own.
 
     What is not given stays out of the parsed options, so that the class' own default counts.
-
-    Args:
-        parser: gets the options.
-        settings: a class of `keras_transformers.training.settings`.
-        **help_texts: for fields whose own help text does not fit.
     """
-    for field in dataclasses.fields(settings):
+    for field in itertools.chain(*map(dataclasses.fields, settings)):
         kind = field.metadata["kind"]
         if kind is bool:
             form = {"action": "store_true"}
@@ -65,7 +61,8 @@ def add_data(parser: argparse.ArgumentParser) -> None:
 
 
 def add_run(parser: argparse.ArgumentParser, output: str) -> None:
-    """Adds where a run's results go and whether it is resumed."""
+    """Adds the data, where a run's results go and whether it is resumed."""
+    add_data(parser)
     parser.add_argument(
         "--output",
         type=Path,

@@ -5,7 +5,6 @@ import argparse
 from keras_transformers.cli import report
 from keras_transformers.cli.options import (
     SMALL_BERT,
-    add_data,
     add_hub_encoder,
     add_run,
     add_settings,
@@ -34,7 +33,6 @@ def _add_from_scratch(models):
         description="Trains a small Transformer classifier from random weights. Leaves "
         "model.keras, metrics.json, training.png and confusion_matrix.png in the output directory.",
     )
-    add_data(parser)
     add_run(parser, "runs/from-scratch")
     add_settings(parser, FromScratch)
     parser.set_defaults(run=train_from_scratch)
@@ -47,11 +45,9 @@ def _add_frozen_bert(models):
         description="Trains a softmax layer on what a BERT gives for each text. The BERT runs once "
         "over the texts; what it gave is kept in DIR/features.",
     )
-    add_data(parser)
     add_hub_encoder(parser)
     add_run(parser, "runs/frozen-bert")
-    add_settings(parser, Frozen)
-    add_settings(parser, Head)
+    add_settings(parser, Frozen, Head)
     parser.set_defaults(run=train_frozen_bert)
 
 
@@ -61,11 +57,9 @@ def _add_fine_tuned_bert(models):
         help="fine-tune a BERT from TensorFlow Hub",
         description="Trains a BERT and a softmax layer on it together, with AdamW and warm-up.",
     )
-    add_data(parser)
     _add_native_encoder(parser, default=None, what=SMALL_BERT)
     add_run(parser, "runs/fine-tuned-bert")
-    add_settings(parser, FineTuning)
-    add_settings(parser, Head)
+    add_settings(parser, FineTuning, Head)
     parser.set_defaults(run=train_bert, name="fine-tuned-bert", fine_tune=True)
 
 
@@ -76,7 +70,6 @@ def _add_hf_bert(models):
         description="Trains a softmax layer on what a BERT from Hugging Face gives for each text, "
         "or with --fine-tune both together.",
     )
-    add_data(parser)
     _add_native_encoder(parser, default=HUGGING_FACE_BERT, what=HUGGING_FACE_BERT)
     add_run(parser, "runs/hf-bert")
     parser.add_argument("--fine-tune", action="store_true", help="train the BERT as well")
@@ -84,12 +77,12 @@ def _add_hf_bert(models):
     add_settings(
         parser,
         FineTuning,
+        Head,
         epochs=f"passes over the training texts (default: {frozen.epochs}; with --fine-tune "
         f"{tuned.epochs})",
         learning_rate=f"the highest learning rate (default: {frozen.learning_rate}; with "
         f"--fine-tune {tuned.learning_rate})",
     )
-    add_settings(parser, Head)
     parser.set_defaults(run=train_bert, name="hf-bert", batch_size=tuned.batch_size)
 
 

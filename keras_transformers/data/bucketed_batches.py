@@ -79,7 +79,7 @@ def bucketed_batches(
 
 
 def batches_of_rows(make_batch: Callable, plan: Callable, seed: int | None, first_epoch: int):
-    """Makes a `tf.data.Dataset` of batches whose rows are planned anew for each epoch.
+    """Makes a `tf.data.Dataset`, of known cardinality, whose rows are planned anew for each epoch.
 
     Args:
         make_batch: from the padded length or lengths, int64, and row numbers, int64 of shape
@@ -88,9 +88,6 @@ def batches_of_rows(make_batch: Callable, plan: Callable, seed: int | None, firs
             may have several lengths in place of one.
         seed: int or None, as for `bucketed_batches`.
         first_epoch: int, how many epochs have gone before.
-
-    Returns:
-        A `tf.data.Dataset` of what `make_batch` gives, of known cardinality.
     """
     import tensorflow as tf
 
@@ -144,14 +141,8 @@ def plan_batches(
 ) -> list[tuple[int, np.ndarray]]:
     """Returns the padded length and the row numbers of each batch of one epoch.
 
-    Args:
-        sequences: the token ids of each text.
-        batch_size: int, sequences in a batch.
-        lengths: rising ints, the lengths to choose from.
-        rng: shuffles rows and batches; None keeps the rows' order within each length.
-
-    Returns:
-        Pairs of int and an integer array of shape `(batch_size,)`, or shorter once.
+    The lengths rise; `rng` shuffles rows and batches, None keeps the order within each length. Row
+    numbers are integer arrays of shape `(batch_size,)`, or shorter once.
     """
     sizes = np.minimum([len(sequence) for sequence in sequences], lengths[-1])
     buckets = np.searchsorted(lengths, sizes)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_transformers.data.sources import is_reachable, prepared_dataset, read_text
-from keras_transformers.utils import one_line
+from keras_transformers.data.sources import is_reachable, prepared_dataset
+from keras_transformers.utils import one_line, read_text
 
 CLASS_NAMES = ("World", "Sports", "Business", "Sci/Tech")
 MIRROR = "https://raw.githubusercontent.com/mhjabreel/CharCnn_Keras/master/data/ag_news_csv/"
@@ -50,15 +50,10 @@ class News:
 
 
 def draw_news(news: News, rows: int, seed: int) -> News:
-    """Draws some of the training texts, each at most once, and prints which; all test texts stay.
+    """Draws so many training texts, each at most once, and prints which; all test texts stay.
 
-    Args:
-        news: the texts to draw from.
-        rows: int, how many training texts; where there are not more of them, all stay.
-        seed: int, of the draw.
-
-    Returns:
-        A `News` whose `source` says how many it was drawn from.
+    The `source` of the `News` that is returned says how many it was drawn from. Where there are not
+    more than `rows` texts, all stay.
     """
     total = len(news.train_texts)
     if rows >= total:

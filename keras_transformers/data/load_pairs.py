@@ -9,8 +9,8 @@ from pathlib import Path
 from keras_transformers.data.date_pairs import date_pairs
 from keras_transformers.data.pairs import Pairs
 from keras_transformers.data.reversal_pairs import reversal_pairs
-from keras_transformers.data.sources import is_reachable, prepared_dataset, read_text
-from keras_transformers.utils import one_line
+from keras_transformers.data.sources import is_reachable, prepared_dataset
+from keras_transformers.utils import one_line, read_text
 
 TED = "ted_hrlr_translate/pt_to_en"
 TED_ADDRESS = "http://www.phontron.com/data/qi18naacl-dataset.tar.gz"

@@ -9,22 +9,6 @@ from pathlib import Path
 PROBE_SECONDS = 5
 
 
-def read_text(path: Path) -> str:
-    """Returns the text of a UTF-8 file, without a byte-order mark.
-
-    Raises:
-        ValueError: if it is not UTF-8; the message names the file and the line.
-    """
-    try:
-        return path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise ValueError(
-            f"{path}, line {line}: expected UTF-8 text, "
-            f"found the byte {error.object[error.start]:#04x}"
-        ) from error
-
-
 def prepared_dataset(name: str) -> Path | None:
     """Returns the directory of a dataset that TensorFlow Datasets has prepared, or None.
 

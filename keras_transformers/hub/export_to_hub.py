@@ -4,7 +4,6 @@ import contextlib
 import logging
 import os
 import random
-import string
 import tempfile
 import warnings
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_transformers.checkpoints.bert_names import ENCODER
 from keras_transformers.checkpoints.hugging_face import (
     check_tensors,
     complete_config,
@@ -22,10 +22,8 @@ from keras_transformers.checkpoints.hugging_face import (
     tensor_shapes,
 )
 from keras_transformers.checkpoints.vocabulary import (
-    REQUIRED_TOKENS,
-    SPECIAL_TOKENS,
-    check_vocabulary,
-    read_vocabulary,
+    check_vocabulary_file,
+    write_made_up_vocabulary,
 )
 
 
@@ -39,24 +37,19 @@ def export_to_hub(
 ) -> None:
     """Writes a BERT encoder and its preprocessing model as TF Hub publishes them.
 
-    `directory/encoder` takes a dict of `input_word_ids`, `input_mask` and `input_type_ids`, each
-    int32 of shape `(batch, length)`, and returns a dict of
+    `directory/encoder` takes BERT's inputs, int32 of shape `(batch, length)`, and returns a dict of
+    float32: `pooled_output` (or `default`), `(batch, hidden_size)`; `sequence_output`, `(batch,
+    length, hidden_size)`; `encoder_outputs`, a list with the like of it for each layer.
 
-    - `pooled_output`: float32, `(batch, hidden_size)`; `default` is another name for it,
-    - `sequence_output`: float32, `(batch, length, hidden_size)`,
-    - `encoder_outputs`: a list with the output of each layer, of the shape of `sequence_output`.
-
-    `directory/preprocessor` takes strings of shape `(batch,)` and returns the encoder's dict,
+    `directory/preprocessor` takes strings of shape `(batch,)` and returns the encoder's inputs,
     packed to 128 tokens (fewer if the encoder has fewer positions). Its `.tokenize(strings)`
     returns ragged int32 token ids, `(batch, words, wordpieces)`, and its
-    `.bert_pack_inputs([tokens], seq_length=…)` packs one or two such segments to a length of
-    choice. It normalises text as TensorFlow Text does: lower-casing takes characters such as “…”
-    and “²” apart, which Hugging Face's tokenizers keep.
+    `.bert_pack_inputs([tokens], seq_length=…)` packs one or two such segments. Lower-casing takes
+    characters such as “…” and “²” apart, which Hugging Face's tokenizers keep.
 
     The writing is done by tf-models-official's `export_tfhub_lib`, so that the files have the
-    published format. The equations are those of Devlin et al., 2019 (arXiv 1810.04805), with
-    the configuration's `layer_norm_eps`, and with activations named as Hugging Face does: `gelu`
-    is the exact function, `gelu_new` the approximation with tanh that the published models use.
+    published format. The equations are those of Devlin et al., 2019 (arXiv 1810.04805); `gelu` is
+    the exact function, `gelu_new` the approximation with tanh that the published models use.
 
     Args:
         source: a local Hugging Face directory with `config.json`, `model.safetensors` (or its
@@ -76,9 +69,8 @@ def export_to_hub(
         FileExistsError: if there is something in `directory`.
         FileNotFoundError: if a file of `source`, or `vocab_file`, is missing; also if the
             weights are there as a pickle only.
-        ValueError: if `source` is not a BERT encoder that can be exported, lacks tensors or has
-            ones of another shape, if the vocabulary does not go with it, or if `lower_case` is
-            no bool.
+        ValueError: if `source` is not a BERT encoder that can be exported, if tensors or the
+            vocabulary do not go with it, or if `lower_case` is no bool.
 
     Example:
         >>> import tempfile
@@ -104,7 +96,7 @@ def export_to_hub(
         scratch = Path(scratch)
         if isinstance(source, Mapping):
             config, tensors, tokenizer = complete_config(source), {}, {}
-            vocab_file = vocab_file or _make_vocabulary(scratch, config["vocab_size"])
+            vocab_file = vocab_file or write_made_up_vocabulary(scratch, config["vocab_size"])
         else:
             config, tensors = complete_config(read_config(source)), read_tensors(source)
             tensors = _encoder_tensors(tensors, config)
@@ -114,7 +106,7 @@ def export_to_hub(
         lower_case = tokenizer.get("do_lower_case", True) if lower_case is None else lower_case
         if not isinstance(lower_case, bool):
             raise ValueError(f"`lower_case` must be a bool. Received: lower_case={lower_case!r}")
-        _check_vocabulary(vocab_file, config["vocab_size"])
+        check_vocabulary_file(vocab_file, config["vocab_size"])
         _warn_of_other_tokenizer(tokenizer, lower_case)
 
         tensors = _random_tensors(config, seed) | tensors
@@ -127,16 +119,14 @@ def export_to_hub(
 
 def _encoder_tensors(tensors, config):
     """Returns the tensors of the encoder alone, checked; the pooler may be missing."""
-    names = ("embeddings.", "encoder.", "pooler.")
     tensors = {
         name: tensor
         for name, tensor in tensors.items()
-        if name.startswith(names) and tensor.dtype.kind == "f"
+        if name.startswith(ENCODER) and tensor.dtype.kind == "f"
     }
-    shapes = tensor_shapes(config)
-    if not any(name.startswith("pooler.") for name in tensors):
-        shapes = {name: s for name, s in shapes.items() if not name.startswith("pooler.")}
-    check_tensors(tensors, shapes)
+    has_pooler = any(name.startswith("pooler.") for name in tensors)
+    shapes = tensor_shapes(config).items()
+    check_tensors(tensors, {n: s for n, s in shapes if has_pooler or not n.startswith("pooler.")})
     return tensors
 
 
@@ -147,8 +137,12 @@ def _export_encoder(directory, config, tensors, vocab_file, lower_case, scratch)
     from official.nlp.tools import export_tfhub_lib
 
     encoder = _build_encoder(config)
-    for name, weights in _layer_weights(config, tensors).items():
-        encoder.get_layer(name).set_weights(weights)
+    for name, modules in _modules(config).items():
+        layer = encoder.get_layer(name)
+        values = [value for module in modules for value in _module_weights(tensors, module)]
+        # Attention's have an axis for the heads.
+        shapes = [weight.shape for weight in layer.weights]
+        layer.set_weights([v.reshape(shape) for v, shape in zip(values, shapes, strict=True)])
 
     class Built(hyperparams.Config):
         """Hands the exporter an encoder that is built already."""
@@ -213,47 +207,36 @@ def _activation(name):
     return functions[name]
 
 
-def _layer_weights(config, tensors):
-    """Returns the weights of tf-models-official's `BertEncoder` by layer name."""
-    hidden, heads = config["hidden_size"], config["num_attention_heads"]
-
-    def dense(name):
-        return [tensors[f"{name}.weight"].T, tensors[f"{name}.bias"]]
-
-    def to_heads(name):
-        kernel, bias = dense(name)
-        return [kernel.reshape(hidden, heads, -1), bias.reshape(heads, -1)]
-
-    def from_heads(name):
-        kernel, bias = dense(name)
-        return [kernel.reshape(heads, -1, hidden), bias]
-
-    def norm(name):
-        return [tensors[f"{name}.weight"], tensors[f"{name}.bias"]]
-
-    def block(name):
-        return [
-            *to_heads(f"{name}.attention.self.query"),
-            *to_heads(f"{name}.attention.self.key"),
-            *to_heads(f"{name}.attention.self.value"),
-            *from_heads(f"{name}.attention.output.dense"),
-            *norm(f"{name}.attention.output.LayerNorm"),
-            *dense(f"{name}.intermediate.dense"),
-            *dense(f"{name}.output.dense"),
-            *norm(f"{name}.output.LayerNorm"),
-        ]
-
+def _modules(config):
+    """Returns the modules in each layer of tf-models-official's `BertEncoder`, in its order."""
+    block = (
+        "attention.self.query",
+        "attention.self.key",
+        "attention.self.value",
+        "attention.output.dense",
+        "attention.output.LayerNorm",
+        "intermediate.dense",
+        "output.dense",
+        "output.LayerNorm",
+    )
     return {
-        "word_embeddings": [tensors["embeddings.word_embeddings.weight"]],
-        "position_embedding": [tensors["embeddings.position_embeddings.weight"]],
-        "type_embeddings": [tensors["embeddings.token_type_embeddings.weight"]],
-        "embeddings/layer_norm": norm("embeddings.LayerNorm"),
+        "word_embeddings": ["embeddings.word_embeddings"],
+        "position_embedding": ["embeddings.position_embeddings"],
+        "type_embeddings": ["embeddings.token_type_embeddings"],
+        "embeddings/layer_norm": ["embeddings.LayerNorm"],
         **{
-            f"transformer/layer_{i}": block(f"encoder.layer.{i}")
+            f"transformer/layer_{i}": [f"encoder.layer.{i}.{part}" for part in block]
             for i in range(config["num_hidden_layers"])
         },
-        "pooler_transform": dense("pooler.dense"),
+        "pooler_transform": ["pooler.dense"],
     }
+
+
+def _module_weights(tensors, name):
+    weight = tensors[f"{name}.weight"]
+    yield weight.T if name.endswith((".dense", ".query", ".key", ".value")) else weight
+    if f"{name}.bias" in tensors:
+        yield tensors[f"{name}.bias"]
 
 
 def _random_tensors(config, seed):
@@ -270,38 +253,6 @@ def _random_tensors(config, seed):
         return values * np.float32(config["initializer_range"])
 
     return {name: draw(name, shape) for name, shape in tensor_shapes(config).items()}
-
-
-def _make_vocabulary(directory, size):
-    if size < len(REQUIRED_TOKENS):
-        raise ValueError(
-            f"`vocab_size` must be at least {len(REQUIRED_TOKENS)}, for "
-            f"{', '.join(REQUIRED_TOKENS)}. "
-            f"Received: vocab_size={size}"
-        )
-    characters = string.ascii_lowercase + string.digits
-    tokens = [*SPECIAL_TOKENS, *characters, *(f"##{c}" for c in characters)]
-    tokens += [*string.ascii_uppercase, *(f"##{c}" for c in string.ascii_uppercase)]
-    tokens += string.punctuation
-    tokens += (f"[unused{i}]" for i in range(size - len(tokens)))
-    file = directory / "vocab.txt"
-    file.write_text("\n".join(tokens[:size]) + "\n", encoding="utf-8")
-    return file
-
-
-def _check_vocabulary(file, size):
-    if not Path(file).is_file():
-        raise FileNotFoundError(
-            "`vocab_file` must be an existing file, a WordPiece vocabulary with one token a line. "
-            f"Received: {str(file)!r}"
-        )
-    tokens = read_vocabulary(Path(file))
-    check_vocabulary(str(file), tokens)
-    if len(tokens) > size:
-        raise ValueError(
-            f"`vocab_file` must have at most vocab_size={size} tokens. "
-            f"Received: {str(file)!r} with {len(tokens)}"
-        )
 
 
 def _warn_of_new_pooler(tensors, source):

@@ -44,12 +44,6 @@ def hub_classifier(
     Raises:
         ValueError: if a SavedModel cannot be opened or is of another kind, or if `pooling` is
             unknown.
-
-    Example:
-        >>> from keras_transformers.models import hub_classifier
-        >>> model = hub_classifier()  # doctest: +SKIP
-        >>> model.count_params()  # doctest: +SKIP
-        4782981
     """
     tokenizer = HubTokenizer(preprocessor, name="tokenizer")
     bert = HubLayer(encoder, name="encoder")

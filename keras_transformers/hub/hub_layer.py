@@ -1,7 +1,6 @@
 """A SavedModel from TensorFlow Hub as a Keras 3 layer."""
 
 import collections
-import functools
 import inspect
 import itertools
 import os
@@ -18,52 +17,45 @@ from keras_transformers.errors import UntrustedModel
 class HubLayer(keras.layers.Layer):
     """Calls a SavedModel, from TensorFlow Hub or elsewhere; its variables are the layer's weights.
 
-    It is to Keras 3 what `hub.KerasLayer` is to Keras 2. The weights are the SavedModel's own
-    variables, not copies: an optimizer step changes what the SavedModel computes. TensorFlow
-    backend only.
+    It is to Keras 3 what `hub.KerasLayer` is to Keras 2: an optimizer step changes what the
+    SavedModel computes. TensorFlow backend only.
 
     **A SavedModel is a program.** It can read and write files, so open only those from a source
     you trust. A saved Keras model with a `HubLayer` in it opens with
-    `keras.saving.load_model(path, safe_mode=False)` and is refused otherwise, as one with a
-    `keras.layers.TFSMLayer` is. The `.keras` file holds the handle and the current weights, not
-    the SavedModel's program: the handle must still lead to it when the file is opened.
+    `keras.saving.load_model(path, safe_mode=False)` and is refused otherwise. The `.keras` file
+    holds the handle and the current weights: the handle must still lead to the SavedModel.
 
     Args:
-        handle: str or path: an address on tfhub.dev or kaggle.com, a local directory, a `.tar.gz`
-            archive; what `keras_transformers.checkpoints.hub_handle.load_saved_model` takes.
+        handle: str or path: an address on tfhub.dev or kaggle.com, a local directory, or a
+            `.tar.gz` archive.
         trainable: bool, whether the weights are trained. It can be switched later; compile the
             model again afterwards.
         arguments: optional dict of further keyword arguments for every call of the SavedModel.
-        signature: optional str, call this signature instead of the SavedModel itself. One that is
-            not callable is called through its only signature, or else `"serving_default"`.
+        signature: optional str, the signature to call instead of the SavedModel itself. By default
+            its only one or `"serving_default"`, if it is not callable.
         output_key: optional str, return this entry of the dict that the SavedModel returns.
         load_options: optional `tf.saved_model.LoadOptions`.
         **kwargs: `name`, `dtype` and the other arguments of `keras.layers.Layer`.
 
     Call arguments:
-        inputs: what the SavedModel takes: a tensor (strings included), or a dict or other nest of
-            tensors. Numbers are cast to the dtype that it was traced with. A `Sequential` model
-            takes its first input to be floats: begin one for strings with
-            `keras.Input((), dtype="string")`.
+        inputs: what the SavedModel takes, numbers cast to the dtype that it was traced with. Begin
+            a `Sequential` model for strings with `keras.Input((), dtype="string")`.
         training: optional bool or boolean tensor, whether dropout and the like are on. It reaches
-            a SavedModel whose call takes it, and only while `trainable` is True: frozen, the
-            SavedModel runs as in inference.
+            a SavedModel whose call takes it, and only while `trainable` is True.
 
     Returns:
         What the SavedModel returns, nested as it is (a dict for a signature), floats cast to the
         layer's compute dtype; with `output_key` one entry of it.
 
     Attributes:
-        resolved_object: the restored SavedModel, with whatever else it offers, such as the
-            `tokenize` and `bert_pack_inputs` of a BERT preprocessing model.
-        losses: the SavedModel's regularization losses, while the weights they are about are
-            trained.
+        resolved_object: the restored SavedModel, with whatever else it offers.
+        losses: its regularization losses, while the weights they are about are trained.
 
     Raises:
         NotImplementedError: if the Keras backend is not TensorFlow.
         ValueError: if an argument is of another type than above, or if the SavedModel cannot be
-            opened, cannot be called or has no such signature; in a call, if
-            `output_key` is not in the output, or if a signature gets other inputs than its own.
+            opened, cannot be called or has no such signature; in a call, if `output_key` is not in
+            the output, or if a signature gets other inputs than its own.
 
     Example:
         >>> import tensorflow as tf
@@ -212,7 +204,7 @@ class HubLayer(keras.layers.Layer):
         for weight in self.trainable_weights:
             if weight_losses := losses[id(weight)]:
                 # Keras calls it once a step, and only while the weight is trainable.
-                weight.regularizer = functools.partial(_sum_of_calls, weight_losses)
+                weight.regularizer = lambda _, of=weight_losses: sum(loss() for loss in of)
 
     def get_config(self):
         return {
@@ -228,11 +220,8 @@ class HubLayer(keras.layers.Layer):
     def from_config(cls, config, custom_objects=None, safe_mode=None):
         """Creates the layer, unless Keras' safe mode is on: a SavedModel is a program.
 
-        Args:
-            config: dict, from `get_config`.
-            custom_objects: not used.
-            safe_mode: bool or None, whether to refuse. None means what the loading function that
-                this call comes from was told, and to refuse where there is none.
+        `safe_mode` is as in Keras' own layers: None means what the loading function was told, and
+        to refuse where there is none.
 
         Raises:
             UntrustedModel: if safe mode is on.
@@ -252,18 +241,15 @@ class HubLayer(keras.layers.Layer):
 
 
 class _Probe(keras.layers.TFSMLayer):
-    """Keras' own layer for SavedModels, as far as its refusal in safe mode."""
-
     def __init__(self):
-        pass
+        """Opens nothing: what is asked is whether Keras' own layer for SavedModels would."""
 
 
 def _is_trusted(safe_mode):
     try:
-        _Probe.from_config({}, safe_mode=safe_mode)
+        return bool(_Probe.from_config({}, safe_mode=safe_mode))
     except ValueError:
         return False
-    return True
 
 
 def _traces(function):
@@ -291,10 +277,6 @@ def _needs_strings(function):
         or any(string in (value.type, *value.list.type) for value in node.attr.values())
         for node in nodes
     )
-
-
-def _sum_of_calls(functions, _):
-    return sum(function() for function in functions)
 
 
 def _check_arguments(arguments):

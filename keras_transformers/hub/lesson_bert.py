@@ -31,11 +31,8 @@ def lesson_bert(directory: str | os.PathLike, texts: Sequence[str]) -> tuple[str
 
     That is the one that the environment variable `KERAS_TRANSFORMERS_ENCODER` names, anything
     that `bert_pair` takes as an encoder; else the small BERT on TensorFlow Hub; else, without the
-    internet, one of that size with random weights, whose vocabulary is the words of `texts`.
-
-    Args:
-        directory: where models made on the way are kept.
-        texts: for the vocabulary.
+    internet, one of that size with random weights, whose vocabulary is the words of `texts`. Models
+    made on the way are kept in `directory`.
 
     Returns:
         The handles of the preprocessing model and of the encoder.

@@ -15,18 +15,10 @@ _TOLERANCE = 1e-4
 def native_features(features: keras.Model, sample: dict) -> keras.Model:
     """Rebuilds the part `features` of an `encoder_classifier` with a BERT SavedModel in it.
 
-    A `BertEncoder` gives the same in less time, above all where the pooled output is wanted, for
-    which the last block needs one position only. It computes in the dtype that the `HubLayer` is
-    to give; a SavedModel itself knows float32 alone.
-
-    Args:
-        features: from the dict of a BERT's inputs to floats of shape `(batch, dim)`.
-        sample: such a dict, without padding. On it the two encoders are compared.
-
-    Returns:
-        The same with a `BertEncoder` of the SavedModel's weights. `features` itself where there is
-        no SavedModel in it, or one of another kind than a BERT, or with other weights or results
-        than those in its file.
+    A `BertEncoder` of the same weights computes the same in less time, in the dtype that the
+    `HubLayer` is to give; a SavedModel itself knows float32 alone. The two are compared on
+    `sample`, a dict of BERT's inputs without padding. Returns `features` itself where there is no
+    SavedModel in it, or one of another kind, or with other weights or results than in its file.
     """
     hub = next((layer for layer in features.layers if isinstance(layer, HubLayer)), None)
     encoder = None if hub is None else _native_encoder(hub, sample)

@@ -12,15 +12,10 @@ class TransformerBlock(keras.layers.Layer):
     r"""Multi-head self-attention and a feed-forward network, each with residual and normalisation.
 
     Vaswani et al., 2017 (arXiv 1706.03762), figure 1, left half, with dropout on each sub-layer's
-    output (section 5.4):
+    output (section 5.4) and with `MultiHeadAttention`:
 
-    \[ a = \mathrm{LayerNorm}(x + \mathrm{MultiHead}(x, x, x)) \]
+    \[ a = \mathrm{LayerNorm}(x + \mathrm{MultiHead}(x, x)) \]
     \[ y = \mathrm{LayerNorm}(a + \max(0, a W_1 + b_1) W_2 + b_2) \]
-
-    where, for each head `i` (section 3.2),
-
-    \[ \mathrm{head}_i = \mathrm{softmax}\Big(\frac{(x W^Q_i)(x W^K_i)^\top}{\sqrt{d_k}}\Big)
-       x W^V_i, \qquad \mathrm{MultiHead} = [\mathrm{head}_1; \ldots; \mathrm{head}_h] W^O. \]
 
     With `norm_first=True` the normalisation stands in front of each sub-layer, inside the
     residual branch (pre-LN; Xiong et al., 2020, arXiv 2002.04745).

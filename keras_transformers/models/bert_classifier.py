@@ -46,12 +46,6 @@ def bert_classifier(
         FileNotFoundError: if the checkpoint or its vocabulary cannot be found or downloaded.
         ValueError: if it is no BERT, if texts could get longer than the encoder's positions, if
             a `BertEncoder` comes without its tokeniser, or if `pooling` is unknown.
-
-    Example:
-        >>> from keras_transformers.models import bert_classifier
-        >>> model = bert_classifier("google/bert_uncased_L-4_H-128_A-2")  # doctest: +SKIP
-        >>> model.count_params()  # doctest: +SKIP
-        4782980
     """
     if not isinstance(encoder, BertEncoder):
         directory = find_checkpoint(encoder)

@@ -35,47 +35,39 @@ class BertEncoder(keras.Model):
         num_heads: int, the number of attention heads in each block; it divides `hidden_size`.
         intermediate_size: int, the width of the feed-forward networks' hidden layer.
         max_positions: int, the longest sequence that has position vectors.
-        type_vocab_size: int, the number of segments. 0 leaves out the segment matrix, as
-            DistilBERT does (Sanh et al., 2019, arXiv 1910.01108); `input_type_ids` is then
-            ignored.
+        type_vocab_size: int, the number of segments. With 0, as in DistilBERT (Sanh et al., 2019,
+            arXiv 1910.01108), there is no segment matrix.
         dropout: float in [0, 1), dropout on the embeddings and on the output of all sub-layers.
         attention_dropout: float in [0, 1), dropout on the attention weights.
         activation: the feed-forward networks' activation: a Keras name, a callable, or
             "gelu_tanh" for the tanh approximation of GELU.
         epsilon: float, added to the variance in the layer normalisations.
-        pooler: bool, whether there is a pooler. Without one, `pooled_output` is the first
-            position's vector as it leaves the last block.
+        pooler: bool, whether there is a pooler. Without one, `pooled_output` is `h_{L,0}`.
         **kwargs: `name`, `dtype` and the other arguments of `keras.Model`.
 
     Call arguments:
         inputs: dict with
-            `input_word_ids`, integer ids of shape `(batch, length)`, `length <= max_positions`,
-            each in `[0, vocab_size)`;
-            `input_mask`, optional, boolean or 0/1 of shape `(batch, length)`, True = attend,
-            by default `input_word_ids != 0`;
-            `input_type_ids`, optional, integer segments of shape `(batch, length)`, each in
-            `[0, type_vocab_size)`, by default 0 everywhere.
+            `input_word_ids`, integer ids of shape `(batch, length)`, `length <= max_positions`;
+            `input_mask`, optional, boolean or 0/1 of that shape, True = attend, by default
+            `input_word_ids != 0`;
+            `input_type_ids`, optional, integer segments of that shape, by default 0 everywhere.
         training: optional bool, whether dropout is on.
         return_attention_scores: bool, whether to return every block's attention weights too.
-        first_only: bool, whether the last block computes the first position alone, all that
-            `pooled_output` needs.
+        first_only: bool, whether the last block computes the first position, `[CLS]`, alone.
 
     Returns:
         Dict of floats in the compute dtype:
-        `sequence_output`, `(batch, length, hidden_size)`, what the last block gives. No mask
-        travels with it: give the mask to whatever averages over its positions;
-        `pooled_output`, `(batch, hidden_size)`;
-        `encoder_outputs`, a list of what each block gives, each of the shape of
-        `sequence_output`;
+        `sequence_output`, `(batch, length, hidden_size)`, without a mask: give it to whatever
+        averages over the positions; `pooled_output`, `(batch, hidden_size)`;
+        `encoder_outputs`, a list of the like of `sequence_output` for each block;
         `attention_scores`, only on request, a list of `(batch, num_heads, length, length)` for
-        each block, whose last axis sums to 1.
-        With `first_only` there is one position instead of `length` in `sequence_output`, the last
-        of `encoder_outputs`, and the queries (third axis) of the last of `attention_scores`.
+        each block, whose last axis sums to 1. With `first_only` there is one position instead of
+        `length`, and one query, in what the last block computes.
 
     Raises:
-        ValueError: if a size, rate or epsilon is out of range, if `num_heads` does not divide
-            `hidden_size`, if `inputs` is not a dict with `input_word_ids` or has a key of
-            another name, or if the sequence is longer than `max_positions`.
+        ValueError: if an argument is out of range, if `num_heads` does not divide `hidden_size`,
+            if `inputs` lacks `input_word_ids` or has a key of another name, or if the sequence is
+            longer than `max_positions`.
 
     Example:
         >>> import numpy as np
@@ -110,8 +102,7 @@ class BertEncoder(keras.Model):
         self.num_heads = check_positive("num_heads", num_heads)
         if hidden_size % num_heads:
             raise ValueError(
-                f"`num_heads` must divide hidden_size={hidden_size}. "
-                f"Received: num_heads={num_heads}"
+                f"`num_heads` must divide hidden_size={hidden_size}. Received: {num_heads=}"
             )
         self.intermediate_size = check_positive("intermediate_size", intermediate_size)
         self.max_positions = check_positive("max_positions", max_positions)
@@ -120,9 +111,8 @@ class BertEncoder(keras.Model):
         self.type_vocab_size = type_vocab_size
         self.dropout = check_rate("dropout", dropout)
         self.attention_dropout = check_rate("attention_dropout", attention_dropout)
-        self.activation = (
-            gelu_tanh if activation == "gelu_tanh" else keras.activations.get(activation)
-        )
+        activation = gelu_tanh if activation == "gelu_tanh" else activation
+        self.activation = keras.activations.get(activation)
         self.epsilon = epsilon
         self.pooler = pooler
 
@@ -130,13 +120,15 @@ class BertEncoder(keras.Model):
         self.embedding = TokenAndPositionEmbedding(
             max_positions, vocab_size, hidden_size, mask_zero=False, name="embedding", **options
         )
-        self.segment_embedding = (
-            keras.layers.Embedding(
+        self.segment_embedding = self.pooler_dense = None
+        if type_vocab_size:
+            self.segment_embedding = keras.layers.Embedding(
                 type_vocab_size, hidden_size, name="segment_embedding", **options
             )
-            if type_vocab_size
-            else None
-        )
+        if pooler:
+            self.pooler_dense = keras.layers.Dense(
+                hidden_size, activation="tanh", name="pooler_dense", **options
+            )
         self.embedding_norm = fast.LayerNormalization(
             epsilon=epsilon, name="embedding_norm", **options
         )
@@ -156,15 +148,9 @@ class BertEncoder(keras.Model):
             )
             for i in range(num_layers)
         ]
-        self.pooler_dense = (
-            keras.layers.Dense(hidden_size, activation="tanh", name="pooler_dense", **options)
-            if pooler
-            else None
-        )
 
     def build(self, input_shape=None):
-        positions = (None, None)
-        vectors = (*positions, self.hidden_size)
+        positions, vectors = (None, None), (None, None, self.hidden_size)
         self.embedding.build(positions)
         if self.segment_embedding:
             self.segment_embedding.build(positions)
@@ -223,24 +209,19 @@ class BertEncoder(keras.Model):
     ):
         _check_keys(inputs)
         batch, length = inputs["input_word_ids"].shape
-        lengths = [length] * self.num_layers
-        if first_only:
-            lengths[-1] = 1
+        lengths = [length] * (self.num_layers - 1) + [1 if first_only else length]
 
         def floats(*shape):
             return keras.KerasTensor((batch, *shape), dtype=self.compute_dtype)
 
         encoder_outputs = [floats(queries, self.hidden_size) for queries in lengths]
-        outputs = {
+        scores = [floats(self.num_heads, queries, length) for queries in lengths]
+        return {
             "sequence_output": encoder_outputs[-1],
             "pooled_output": floats(self.hidden_size),
             "encoder_outputs": encoder_outputs,
+            **({"attention_scores": scores} if return_attention_scores else {}),
         }
-        if return_attention_scores:
-            outputs["attention_scores"] = [
-                floats(self.num_heads, queries, length) for queries in lengths
-            ]
-        return outputs
 
     @classmethod
     def from_pretrained(cls, name_or_directory: str | PathLike, **kwargs) -> "BertEncoder":
@@ -248,29 +229,18 @@ class BertEncoder(keras.Model):
 
         Args:
             name_or_directory: a directory in Hugging Face's layout (`config.json` and
-                `model.safetensors`, whole or in shards), the name of a model on the Hugging Face
-                Hub, which is downloaded once, or a BERT SavedModel of TensorFlow Hub, its
-                directory or its URL.
-            **kwargs: constructor arguments to use instead of the checkpoint's, such as
-                `dropout` or `dtype`.
+                `model.safetensors`, whole or in shards), a model's name on the Hugging Face Hub,
+                downloaded once, or a BERT SavedModel of TensorFlow Hub, its directory or URL.
+            **kwargs: constructor arguments to use instead of the checkpoint's.
 
         Returns:
-            The encoder with the checkpoint's weights. It has a pooler if the checkpoint has one.
-            The heads of a model for a task are left out; `read_bert` in
-            `keras_transformers.checkpoints.read_bert` gives that of masked language
-            modelling.
+            The encoder with the checkpoint's weights, and a pooler if the checkpoint has one.
+            Heads are left out; `checkpoints.read_bert` has that of masked language modelling.
 
         Raises:
-            FileNotFoundError: if there is neither such a directory nor, in the download cache or
-                within reach, such a model; or if a file is missing in the directory.
+            FileNotFoundError: if neither directory nor model can be found, or a file is missing.
             ValueError: if the checkpoint is of another kind of model, or tensors are missing,
                 surplus or of another shape; the message names them.
-
-        Example:
-            >>> from keras_transformers.models import BertEncoder
-            >>> encoder = BertEncoder.from_pretrained(  # doctest: +SKIP
-            ...     "google/bert_uncased_L-4_H-128_A-2", dropout=0.2
-            ... )
         """
         return cls.from_checkpoint(find_checkpoint(name_or_directory), **kwargs)
 
@@ -286,10 +256,8 @@ class BertEncoder(keras.Model):
         """Writes `config.json` and `model.safetensors` as Hugging Face's libraries read them.
 
         An encoder without segments is written as a DistilBERT, any other as a BERT, in float32.
-        Files of these names in the directory are replaced, others are left alone.
-
-        Args:
-            directory: where to; made if it does not exist.
+        Files of these names in the directory are replaced, others are left alone. It is made if
+        it does not exist.
 
         Raises:
             ValueError: if the layout cannot hold the encoder: an activation that it has no name
@@ -298,7 +266,6 @@ class BertEncoder(keras.Model):
 
         Example:
             >>> import tempfile
-            >>> from keras_transformers.models import BertEncoder
             >>> directory = tempfile.mkdtemp()
             >>> BertEncoder(100, 1, 8, 2, 16).save_pretrained(directory)
             >>> BertEncoder.from_pretrained(directory).vocab_size

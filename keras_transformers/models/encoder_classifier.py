@@ -50,18 +50,9 @@ def encoder_classifier(
 
 
 def encoder_features(encoder: keras.layers.Layer, pooling: str) -> keras.Model:
-    """Builds the part `features` of an `encoder_classifier`: what stands for a text.
+    """Builds the part `features` of an `encoder_classifier`, which reduces a text to a vector.
 
-    Args:
-        encoder: as for `encoder_classifier`.
-        pooling: `"pooled"` or `"mean"`, as for `encoder_classifier`.
-
-    Returns:
-        A `keras.Model` from the dict of a BERT's inputs to floats of shape
-        `(batch, hidden_size)`.
-
-    Raises:
-        ValueError: if `pooling` is neither of the two.
+    The arguments are those of `encoder_classifier`; the result is `(batch, hidden_size)`.
     """
     if pooling not in POOLINGS:
         raise ValueError(f"`pooling` must be one of {POOLINGS}. Received: pooling={pooling!r}")

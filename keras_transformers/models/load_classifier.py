@@ -24,11 +24,6 @@ def load_classifier(path: str | os.PathLike, *, trust: bool = False) -> TextClas
         FileNotFoundError: if there is no such file.
         UntrustedModel: if there is a SavedModel in it and `trust` is not set.
         ValueError: if it is no classifier of texts, or its SavedModel is gone.
-
-    Example:
-        >>> from keras_transformers.models import load_classifier
-        >>> model = load_classifier("runs/from-scratch")  # doctest: +SKIP
-        >>> model.predict_texts(["Shares fell on Monday"])  # doctest: +SKIP
     """
     path = Path(path)
     if path.is_dir():

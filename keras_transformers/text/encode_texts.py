@@ -11,15 +11,10 @@ BATCH_SIZE = 1024
 
 
 def encode_texts(texts: Sequence[str], to_ids: Callable) -> list[np.ndarray]:
-    """Tokenises texts in batches and drops the padding.
+    """Tokenises texts in batches; returns for each its ids without padding, int32 of one axis.
 
-    Args:
-        texts: the texts.
-        to_ids: from a string tensor of shape `(batch,)` to integer ids of shape
-            `(batch, length)`, 0 = padding; it is traced for `tf.data`.
-
-    Returns:
-        For each text its ids, an int32 array of one axis.
+    `to_ids` goes from a string tensor of shape `(batch,)` to integer ids of shape
+    `(batch, length)`, 0 = padding; it is traced for `tf.data`.
     """
     import tensorflow as tf
 

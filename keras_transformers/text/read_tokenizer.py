@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from keras_transformers.checkpoints.files import read_json
 from keras_transformers.checkpoints.read_saved_bert import lowers_case
 from keras_transformers.checkpoints.vocabulary import SPECIAL_TOKENS, read_vocabulary
+from keras_transformers.utils import read_json
 
 MAX_CHARS_PER_WORD = 100
 

@@ -17,8 +17,7 @@ def compile_classifier(
     first step twice.
 
     Args:
-        model: built, to class probabilities of shape `(batch, num_classes)`. It is compiled in
-            place.
+        model: built, to class probabilities of shape `(batch, num_classes)`.
         optimizer: minimises the cross-entropy.
         jit: bool, whether to compile the steps with XLA, once for each length.
         steps_per_execution: int, steps between two returns to Python.

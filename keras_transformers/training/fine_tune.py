@@ -58,16 +58,6 @@ def fine_tune(
 
     Raises:
         ValueError: if a setting is out of range, or `resume` finds a run with other arguments.
-
-    Example:
-        >>> from keras_transformers.data import load_news
-        >>> from keras_transformers.models import bert_classifier
-        >>> from keras_transformers.training import fine_tune
-        >>> news = load_news("sample")  # doctest: +SKIP
-        >>> model = bert_classifier(
-        ...     "google/bert_uncased_L-4_H-128_A-2", trainable=True
-        ... )  # doctest: +SKIP
-        >>> metrics = fine_tune(model, news, "runs/example", arguments={})  # doctest: +SKIP
     """
     settings = FineTuning(**settings)
     rows, validation_rows = _split(news.train_labels, settings.validation_split, settings.seed)

@@ -78,13 +78,6 @@ def one_iterator(batches, model: keras.Model) -> dict:
 
     Keras makes two new ones for each epoch, which takes longer than a short epoch. One is possible
     only if an epoch is a multiple of the steps that are executed at once.
-
-    Args:
-        batches: a `tf.data.Dataset` of known cardinality, one epoch of training.
-        model: compiled, to be trained on them.
-
-    Returns:
-        dict of `x` and, where one iterator serves all epochs, `steps_per_epoch`.
     """
     steps = len(batches)
     if steps % model.steps_per_execution:

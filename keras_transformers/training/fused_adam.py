@@ -49,10 +49,4 @@ class FusedAdam(FusedStep, keras.optimizers.Adam):
     The arguments are those of `keras.optimizers.Adam`, whose step it takes on other backends and
     with `amsgrad`. The two agree but for an embedding's gradient `g`: here a word's rows in it are
     added up, there they are squared one by one.
-
-    Example:
-        >>> import keras
-        >>> from keras_transformers.training import FusedAdam
-        >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
-        >>> model.compile(FusedAdam(0.01), "mse")
     """

@@ -1,7 +1,6 @@
-"""The settings of each training: their names, defaults, limits and meanings, in one place.
+"""The settings of each training: names, defaults, limits and meanings, in one place.
 
-From here come the options of the command line, the checks, the record that a run keeps, and what
-must not have changed when it is resumed.
+Options of the command line, checks, a run's record and what resuming compares come from here.
 """
 
 import dataclasses

@@ -112,14 +112,7 @@ def prepare_head(model: TextClassifier, features: np.ndarray, labels: np.ndarray
 
 
 def compile_head(head: keras.Model, steps: int, epochs: int, learning_rate: float) -> None:
-    """Compiles a head for Adam, its rate falling linearly to 0.
-
-    Args:
-        head: from feature vectors to class probabilities.
-        steps: int, the number of steps in an epoch.
-        epochs: int, the number of epochs after which the rate is 0.
-        learning_rate: float, the rate of the first step.
-    """
+    """Compiles a head, vectors to class probabilities, for Adam, its rate falling linearly to 0."""
     schedule = keras.optimizers.schedules.PolynomialDecay(learning_rate, epochs * steps, 0.0)
     # A divisor: see `one_iterator`.
     at_once = max(n for n in range(1, MAX_STEPS_PER_EXECUTION + 1) if steps % n == 0)

@@ -139,11 +139,11 @@ def test_compiled_by_xla_it_learns_the_same(tiny_pair, news, tmp_path):
     [
         ("epochs", 0, "`epochs` must be a positive integer"),
         ("batch_size", 0, "`batch_size` must be a positive integer"),
-        ("weight_decay", -0.1, "`weight_decay` must not be negative"),
-        ("validation_split", 1.0, r"`validation_split` must be in the interval \[0, 1\)"),
+        ("weight_decay", -0.1, "`weight_decay` must be a number of at least 0"),
+        ("validation_split", 1.0, "`validation_split` must be a number in"),
         ("validation_split", 0.001, "`validation_split` must leave texts of every class"),
-        ("warmup", 1.5, "`warmup` must be a share of training"),
-        ("learning_rate", 0.0, "`init_lr` must be positive"),
+        ("warmup", 1.5, "`warmup` must be a number in"),
+        ("learning_rate", 0.0, "`learning_rate` must be a positive number"),
     ],
 )
 def test_wrong_arguments(tiny_pair, news, tmp_path, name, value, message):
