@@ -36,9 +36,9 @@ def some(names: list[str], limit: int = 20) -> str:
 
 
 def read_text(path: Path) -> str:
-    """Returns the content of a text file; a `ValueError` names one that is not UTF-8."""
+    """Returns a file's text without a byte-order mark; a `ValueError` names one not in UTF-8."""
     try:
-        return path.read_text("utf-8")
+        return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         byte = error.object[error.start]

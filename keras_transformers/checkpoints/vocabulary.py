@@ -19,7 +19,7 @@ def read_vocabulary(path: Path) -> list[str]:
         ValueError: if the file is not UTF-8 text.
     """
     # Not splitlines(): some vocabularies have pieces that it would take for line ends.
-    return read_text(path).removesuffix("\n").split("\n")
+    return read_text(path).replace("\r\n", "\n").removesuffix("\n").split("\n")
 
 
 def check_vocabulary(name: str, vocabulary: Sequence[str]) -> None:

@@ -66,9 +66,7 @@ def bucketed_batches(
             f"Received: {len(labels)} labels, {len(sequences)} sequences"
         )
     lengths = _check_lengths(bucket_lengths(sequences) if lengths is None else lengths)
-    tokens = tf.RaggedTensor.from_row_lengths(
-        np.concatenate(sequences).astype("int32"), [len(sequence) for sequence in sequences]
-    )
+    tokens = ragged(sequences)
     labels = None if labels is None else tf.constant(labels)
 
     def make_batch(length, rows):
@@ -84,15 +82,17 @@ def batches_of_rows(make_batch: Callable, plan: Callable, seed: int | None, firs
     """Makes a `tf.data.Dataset`, of known cardinality, whose rows are planned anew for each epoch.
 
     Args:
-        make_batch: from a padded length, an int64 scalar, and row numbers, int64 of shape
+        make_batch: from the padded length or lengths, int64, and row numbers, int64 of shape
             `(batch,)`, to what a batch holds; it is traced.
-        plan: from a random number generator, or None, to what `plan_batches` returns.
+        plan: from a random number generator, or None, to what `plan_batches` returns; each batch
+            may have several lengths in place of one.
         seed: int or None, as for `bucketed_batches`.
         first_epoch: int, how many epochs have gone before.
     """
     import tensorflow as tf
 
-    steps = len(plan(None))
+    lengths = [length for length, _ in plan(None)]
+    steps = len(lengths)
     epochs = itertools.count(first_epoch)
 
     def epoch():
@@ -102,7 +102,10 @@ def batches_of_rows(make_batch: Callable, plan: Callable, seed: int | None, firs
         sizes = [len(batch) for batch in rows]
         yield lengths, tf.RaggedTensor.from_row_lengths(np.concatenate(rows), sizes)
 
-    signature = (tf.TensorSpec((steps,), tf.int64), tf.RaggedTensorSpec((steps, None), tf.int64))
+    signature = (
+        tf.TensorSpec(np.shape(lengths), tf.int64),
+        tf.RaggedTensorSpec((steps, None), tf.int64),
+    )
     dataset = tf.data.Dataset.from_generator(epoch, output_signature=signature)
     dataset = dataset.unbatch().map(make_batch)
     dataset = dataset.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(4)
@@ -141,22 +144,42 @@ def plan_batches(
     The lengths rise; `rng` shuffles rows and batches, None keeps the order within each length. Row
     numbers are integer arrays of shape `(batch_size,)`, or shorter once.
     """
-    rows = np.arange(len(sequences))
+    sizes = np.minimum([len(sequence) for sequence in sequences], lengths[-1])
+    buckets = np.searchsorted(lengths, sizes)
+    batches = batches_by_key(buckets, batch_size, rng)
+    return [(lengths[buckets[rows].max()], rows) for rows in batches]
+
+
+def batches_by_key(
+    keys: np.ndarray, batch_size: int, rng: np.random.Generator | None = None
+) -> list[np.ndarray]:
+    """Sorts rows by their keys and cuts them into batches.
+
+    Args:
+        keys: ints of shape `(rows,)`.
+        batch_size: int, rows in a batch.
+        rng: shuffles the rows of each key, and the batches; None keeps the order of both.
+
+    Returns:
+        Row numbers, integer arrays of shape `(batch_size,)`, one of them perhaps shorter.
+    """
+    rows = np.arange(len(keys))
     if rng:
         rng.shuffle(rows)
-    sizes = np.minimum([len(sequences[row]) for row in rows], lengths[-1])
-    buckets = np.searchsorted(lengths, sizes)
-    batches, left = [], rows[:0]
-    for bucket, length in enumerate(lengths):
-        waiting = np.concatenate([left, rows[buckets == bucket]])
-        full = len(waiting) // batch_size * batch_size
-        batches += [(length, batch) for batch in waiting[:full].reshape(-1, batch_size)]
-        left = waiting[full:]
-    if len(left):
-        batches.append((lengths[-1], left))
+    rows = rows[np.argsort(keys[rows], kind="stable")]
+    batches = np.split(rows, range(batch_size, len(rows), batch_size))
     if rng:
         rng.shuffle(batches)
     return batches
+
+
+def ragged(sequences: Sequence[Sequence[int]]):
+    """Returns sequences as a `tf.RaggedTensor` of int32, one a row."""
+    import tensorflow as tf
+
+    return tf.RaggedTensor.from_row_lengths(
+        np.concatenate(sequences).astype("int32"), [len(sequence) for sequence in sequences]
+    )
 
 
 def pad(sequences: Sequence[Sequence[int]], length: int) -> np.ndarray:

@@ -6,14 +6,12 @@ import dataclasses
 import io
 import os
 import sys
-import threading
-import urllib.error
-import urllib.request
 from importlib import resources
 from pathlib import Path
 
 import numpy as np
 
+from keras_transformers.data.sources import is_reachable, prepared_dataset
 from keras_transformers.utils import one_line, read_text
 
 CLASS_NAMES = ("World", "Sports", "Business", "Sci/Tech")
@@ -22,7 +20,6 @@ MD5 = {
     "train.csv": "b1a00f826fdfbd249f79597b59e1dc12",
     "test.csv": "d52ea96a97a2d943681189a97654912d",
 }
-PROBE_SECONDS = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -146,11 +143,11 @@ def _sample():
 
 
 def _ag_news():
-    if prepared := _tfds_directory():
+    if prepared := prepared_dataset("ag_news_subset"):
         return _read_tfds(prepared)
     if all((_csv_cache() / name).is_file() for name in MD5):
         return read_news_directory(_csv_cache(), "AG News (CSV)")
-    if not _reachable(MIRROR):
+    if not is_reachable(MIRROR):
         raise ConnectionError(
             "AG News is not on disk and its server cannot be reached; a directory with train.csv "
             "and test.csv can be given instead"
@@ -164,7 +161,7 @@ def _download():
     # TFDS fetches from Google Drive, which often refuses, in several ways.
     try:
         tfds.builder("ag_news_subset").download_and_prepare()
-        return _read_tfds(_tfds_directory())
+        return _read_tfds(prepared_dataset("ag_news_subset"))
     except Exception as error:
         refusal = f"TensorFlow Datasets gave no AG News ({one_line(error)})"
     try:
@@ -196,35 +193,6 @@ def _fetch(url, path, md5):
 def _csv_cache():
     home = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser()
     return home / "datasets" / "ag_news_csv"
-
-
-def _reachable(url):
-    """Whether a server answers within PROBE_SECONDS, name resolution included."""
-    answers = []
-
-    def probe():
-        try:
-            urllib.request.urlopen(
-                urllib.request.Request(url, method="HEAD"), timeout=PROBE_SECONDS
-            ).close()
-            answers.append(True)
-        except urllib.error.HTTPError:
-            answers.append(True)
-        except OSError:
-            answers.append(False)
-
-    # No socket timeout covers name resolution, so the wait is bounded from outside.
-    thread = threading.Thread(target=probe, daemon=True)
-    thread.start()
-    thread.join(PROBE_SECONDS)
-    return bool(answers and answers[0])
-
-
-def _tfds_directory():
-    """The prepared dataset, found without asking TFDS, which would ask the network."""
-    root = Path(os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")).expanduser()
-    found = sorted(root.glob("ag_news_subset/*/dataset_info.json"))
-    return found[-1].parent if found else None
 
 
 def _read_tfds(directory):

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from support.data import real_data
 
-from keras_transformers.data import load_news
+from keras_transformers.data import load_news, sources
 
 # The package's attribute of this name is the function.
 module = importlib.import_module("keras_transformers.data.load_news")
@@ -66,6 +66,11 @@ def test_reads_rows_of_a_directory(tmp_path, capsys):
 
 def test_takes_a_path_as_text(tmp_path):
     assert load_news(str(write_directory(tmp_path / "news"))).source == str(tmp_path / "news")
+
+
+def test_byte_order_mark_is_no_text(tmp_path):
+    directory = write_directory(tmp_path / "news", train=b"\xef\xbb\xbf" + GOOD.encode())
+    assert load_news(directory).train_labels.tolist() == [2, 0]
 
 
 def test_classes_file_names_the_classes(tmp_path):
@@ -277,8 +282,8 @@ def test_takes_the_mirror_where_tfds_fails(mirror, empty_disk, capsys):
     assert news.train_labels.tolist() == [3, 1]
     assert news.test_texts == ["Élection Fermée."]
     assert news.source == "AG News (CSV)"
-    # The error's first line alone.
-    assert "(no)" in capsys.readouterr().out
+    # The error in one line.
+    assert "(no Drive)" in capsys.readouterr().out
     assert {path.name: path.read_bytes() for path in empty_disk.iterdir()} == AG_NEWS
 
 
@@ -336,8 +341,8 @@ def test_ag_news_offline_is_a_connection_error(empty_disk):
 
 
 def test_a_name_server_that_does_not_answer_is_not_waited_for(empty_disk, monkeypatch):
-    assert module.PROBE_SECONDS < 10
-    monkeypatch.setattr(module, "PROBE_SECONDS", 0.3)
+    assert sources.PROBE_SECONDS < 10
+    monkeypatch.setattr(sources, "PROBE_SECONDS", 0.3)
     monkeypatch.setattr(module, "MIRROR", "http://mirror.invalid/")
     released = threading.Event()
 
@@ -354,7 +359,7 @@ def test_a_name_server_that_does_not_answer_is_not_waited_for(empty_disk, monkey
 
 
 def test_a_server_that_does_not_answer_is_not_waited_for(empty_disk, monkeypatch):
-    monkeypatch.setattr(module, "PROBE_SECONDS", 0.3)
+    monkeypatch.setattr(sources, "PROBE_SECONDS", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         monkeypatch.setattr(module, "MIRROR", f"http://127.0.0.1:{silent.getsockname()[1]}/")
         started = time.perf_counter()
