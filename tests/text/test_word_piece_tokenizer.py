@@ -535,7 +535,9 @@ def test_file_that_is_no_json(small, tmp_path, name, content, message):
 
 def test_vocab_txt_that_is_not_utf_8(tmp_path):
     (tmp_path / "vocab.txt").write_bytes("[PAD]\né".encode("latin-1"))
-    with pytest.raises(ValueError, match=r"vocab.txt, line [0-9]+: expected UTF-8 text, found the byte"):
+    with pytest.raises(
+        ValueError, match=r"vocab.txt, line [0-9]+: expected UTF-8 text, found the byte"
+    ):
         WordPieceTokenizer.from_pretrained(tmp_path)
 
 
