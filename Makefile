@@ -20,7 +20,8 @@ lesson: .venv/ready
 TWO_AT_A_TIME := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test: .venv/torch lint
-	$(TWO_AT_A_TIME) --doctest-modules tests keras_transformers
+	$(TWO_AT_A_TIME)
+	$(TWO_AT_A_TIME) --doctest-modules keras_transformers
 	KERAS_BACKEND=jax $(TWO_AT_A_TIME) $(BACKEND_TESTS)
 	KERAS_BACKEND=torch $(TWO_AT_A_TIME) $(BACKEND_TESTS)
 
