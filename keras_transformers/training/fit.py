@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import keras
@@ -53,8 +53,10 @@ def fit(
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     history = []
-    # Made in the first step, the optimizer's variables would be in another order.
-    model.optimizer.build(model.trainable_variables)
+    # Made in the first step, the optimizer's variables would be in another order; made twice, one
+    # that scales its loss would have some of them twice.
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
     if resume and (directory / STATE_FILE).is_file():
         history = _restore(model, directory / STATE_FILE)
     done = len(history)
@@ -114,7 +116,7 @@ class _KeepEveryEpoch(keras.callbacks.Callback):
         if "val_accuracy" in metrics and best_epoch(self.history) == epoch:
             with replacing(self.directory / BEST_FILE) as path:
                 self.model.save_weights(path)
-        state = [keras.ops.convert_to_numpy(variable) for variable in _state(self.model)]
+        state = [values for _, _, values in _leaves(_state(self.model))]
         with replacing(self.directory / STATE_FILE) as path:
             np.savez(path, *state, history=json.dumps(self.history))
 
@@ -125,11 +127,13 @@ def _restore(model, path):
         with np.load(path) as kept:
             history = json.loads(str(kept["history"]))
             values = [kept[f"arr_{i}"] for i in range(len(kept.files) - 1)]
+        tree = _state(model)
         # By order, not by name: Keras numbers names by how many layers there have been before.
-        for variable, before in zip(_state(model), values, strict=True):
-            if tuple(variable.shape) != before.shape:
-                raise ValueError(f"{variable.path} of shape {before.shape}")
-            variable.assign(before)
+        for (branch, name, now), before in zip(_leaves(tree), values, strict=True):
+            if now.shape != before.shape:
+                raise ValueError(f"{name} of shape {before.shape} instead of {now.shape}")
+            branch[name] = before
+        model.set_state_tree(tree)
     # What a damaged archive raises depends on where it is damaged.
     except Exception as error:
         raise ValueError(
@@ -139,10 +143,15 @@ def _restore(model, path):
 
 
 def _state(model):
-    """Returns weights, seeds of dropout and the optimizer's variables, each of them once.
+    """Returns weights, optimizer and the seeds of dropout; metrics begin anew in each epoch."""
+    tree = model.get_state_tree("numpy_array")
+    return {name: branch for name, branch in tree.items() if name != "metrics_variables"}
 
-    Metrics begin anew in each epoch. `get_state_tree` refuses an optimizer that scales its loss.
-    """
-    metrics = {id(variable) for variable in model.metrics_variables}
-    variables = {id(v): v for v in (*model.variables, *model.optimizer.variables)}
-    return [variable for key, variable in variables.items() if key not in metrics]
+
+def _leaves(tree: dict) -> Iterator[tuple[dict, str, np.ndarray]]:
+    """Yields the innermost dict, the name in it and the values of each variable."""
+    for name, branch in list(tree.items()):
+        if isinstance(branch, dict):
+            yield from _leaves(branch)
+        else:
+            yield tree, name, branch

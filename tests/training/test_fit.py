@@ -200,6 +200,20 @@ def test_resumed_where_steps_were_left_out(tmp_path):
     np.testing.assert_allclose(state_of(parts), state_of(whole), atol=1e-6)
 
 
+def test_resumed_with_an_optimizer_that_was_built_before(tmp_path):
+    def build():
+        model = build_model()
+        optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam())
+        model.compile(optimizer, "sparse_categorical_crossentropy")
+        optimizer.build(model.trainable_variables)
+        return model
+
+    models = [build() for _ in range(3)]
+    for model, epochs, run in zip(models, (3, 2, 3), ("whole", "parts", "parts"), strict=True):
+        fit(model, make_batches, epochs=epochs, directory=tmp_path / run, resume=True, verbose=0)
+    np.testing.assert_allclose(state_of(models[2]), state_of(models[0]), atol=1e-6)
+
+
 # --- with validation -------------------------------------------------------------------------
 
 
