@@ -45,7 +45,7 @@ def masked_softmax(scores, mask, heads_axis=1):
     Args:
         scores: floats of shape `(batch, heads, queries, keys)`, or with the heads elsewhere.
         mask: optional, boolean of shape `(batch, queries, keys)`, or with 1 for one of the first.
-        heads_axis: int, the axis of the heads.
+        heads_axis: int, the axis of the heads; None where `scores` have none.
 
     Returns:
         Floats of the shape of `scores`. A query that may look at no key attends to all alike.
@@ -54,6 +54,7 @@ def masked_softmax(scores, mask, heads_axis=1):
         # Far below any score, so that exp() of it is 0, and finite, so that a row without a key
         # is not NaN.
         lowest = -3e4 if keras.backend.standardize_dtype(scores.dtype) == "float16" else -1e9
-        mask = ops.expand_dims(ops.cast(mask, scores.dtype), heads_axis)
+        mask = ops.cast(mask, scores.dtype)
+        mask = mask if heads_axis is None else ops.expand_dims(mask, heads_axis)
         scores = scores + (1 - mask) * lowest
     return ops.softmax(scores)
