@@ -8,7 +8,27 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 # All of them, so that `keras.saving.load_model` knows the classes. What else they need than Keras
 # is imported by the functions that need it.
-from keras_transformers import checkpoints, data, hub, layers, models, plots, text, training
+from keras_transformers import (
+    checkpoints,
+    data,
+    decoding,
+    hub,
+    layers,
+    models,
+    plots,
+    text,
+    training,
+)
 
 __version__ = "0.1.0"
-__all__ = ["checkpoints", "data", "hub", "layers", "models", "plots", "text", "training"]
+__all__ = [
+    "checkpoints",
+    "data",
+    "decoding",
+    "hub",
+    "layers",
+    "models",
+    "plots",
+    "text",
+    "training",
+]

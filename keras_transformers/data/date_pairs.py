@@ -111,7 +111,7 @@ def date_pairs(
     test_part = _pairs_of(test_days, rng)
     valid_part = _pairs_of(valid_days, rng)
     train_part = _pairs_of(rng.choice(train_days, train), rng)
-    return Pairs(*train_part, *valid_part, *test_part, f"generated dates, seed {seed}")
+    return Pairs(*train_part, *valid_part, *test_part, f"generated dates, seed {seed}", "character")
 
 
 def _pairs_of(days, rng):

@@ -15,6 +15,7 @@ class Pairs:
         test_sources: list of str.
         test_targets: list of str.
         source: str, where the pairs came from.
+        unit: str, what a token of them best is, a `"subword"`, a `"character"` or a `"word"`.
     """
 
     train_sources: list[str]
@@ -24,6 +25,7 @@ class Pairs:
     test_sources: list[str]
     test_targets: list[str]
     source: str
+    unit: str = "subword"
 
     def __str__(self) -> str:
         return (

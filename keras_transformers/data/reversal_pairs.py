@@ -65,7 +65,7 @@ def reversal_pairs(
     valid_part = _pairs_of(rng.integers(MIN_LENGTH, max_length + 1, valid), rng, seen)
     train_part = _pairs_of(rng.integers(MIN_LENGTH, max_length + 1, train), rng, seen)
     source = f"reversed letters, {MIN_LENGTH} to {max_length} of them, seed {seed}"
-    return Pairs(*train_part, *valid_part, *test_part, source)
+    return Pairs(*train_part, *valid_part, *test_part, source, "word")
 
 
 def _pairs_of(lengths, rng, seen):

@@ -110,9 +110,7 @@ class TransformerDecoder(keras.layers.Layer):
         )
         self.built = True
 
-    def call(
-        self, ids, memory, memory_mask=None, training=None, return_attention_scores=False
-    ):
+    def call(self, ids, memory, memory_mask=None, training=None, return_attention_scores=False):
         x, ids_mask, scores = self.dropout(self.embedding(ids)), ops.not_equal(ids, 0), []
         for block in self.blocks:
             x, *both = block(

@@ -4,18 +4,24 @@ from keras_transformers.models.bert_classifier import bert_classifier
 from keras_transformers.models.bert_encoder import BertEncoder
 from keras_transformers.models.encoder_classifier import encoder_classifier
 from keras_transformers.models.load_classifier import load_classifier
+from keras_transformers.models.rnn_translator import rnn_translator
 from keras_transformers.models.text_classifier import TextClassifier
 from keras_transformers.models.transformer_classifier import transformer_classifier
+from keras_transformers.models.transformer_translator import transformer_translator
+from keras_transformers.models.translator import Translator
 from keras_transformers.utils import lazily
 
 __all__ = [
     "BertEncoder",
     "TextClassifier",
+    "Translator",
     "bert_classifier",
     "encoder_classifier",
     "hub_classifier",
     "load_classifier",
+    "rnn_translator",
     "transformer_classifier",
+    "transformer_translator",
 ]
 
 __getattr__ = lazily(__name__, {"hub_classifier": "keras_transformers.hub"})

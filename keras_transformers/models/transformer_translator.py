@@ -75,7 +75,12 @@ def transformer_translator(
     x = keras.layers.Dropout(rate, name="dropout")(embedding(source_ids))
     for block in range(num_blocks):
         x = TransformerBlock(
-            embed_dim, num_heads, ff_dim, rate, key_dim=embed_dim // num_heads, name=f"block_{block}"
+            embed_dim,
+            num_heads,
+            ff_dim,
+            rate,
+            key_dim=embed_dim // num_heads,
+            name=f"block_{block}",
         )(x)
     encoder = keras.Model(source_ids, x, name="encoder")
 

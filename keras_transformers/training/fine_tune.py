@@ -12,6 +12,7 @@ from keras_transformers.models import TextClassifier
 from keras_transformers.text import bert_inputs
 from keras_transformers.training.compile_classifier import compile_classifier
 from keras_transformers.training.create_optimizer import create_optimizer
+from keras_transformers.training.finish_classifier import finish_classifier
 from keras_transformers.training.fit import best_epoch
 from keras_transformers.training.run_directory import RunDirectory
 from keras_transformers.training.settings import FineTuning, Frozen
@@ -54,7 +55,7 @@ def fine_tune(
             `head_epochs`, `jit`.
 
     Returns:
-        The metrics that `RunDirectory.finish` writes.
+        The metrics that `finish_classifier` writes.
 
     Raises:
         ValueError: if a setting is out of range, or `resume` finds a run with other arguments.
@@ -101,7 +102,7 @@ def fine_tune(
             verbose=verbose,
         )
     found = {"best_epoch": 1 + best_epoch(history)} if validation else {}
-    return run.finish(model, news, history, **found)
+    return finish_classifier(run, model, news, history, **found)
 
 
 def _split(labels: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -7,24 +7,24 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 
-from keras_transformers import plots
-from keras_transformers.data import News
-from keras_transformers.models import TextClassifier
-from keras_transformers.training.evaluate import evaluate
 from keras_transformers.training.fit import fit
 from keras_transformers.utils import replacing
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 class RunDirectory:
     """Holds what a run needs to be resumed, and in the end its results.
 
     While the run lasts, `checkpoint` in it has the arguments the run began with and the state
-    after its last epoch. `finish` leaves `model.keras`, `metrics.json`, `training.png` and
-    `confusion_matrix.png`, each written to the end before it takes its name.
+    after its last epoch. `finish` leaves `model.keras`, `metrics.json` and pictures, each written
+    to the end before it takes its name.
 
     Args:
         directory: where to; made if it is not there.
@@ -74,26 +74,31 @@ class RunDirectory:
         self.prepared = time.perf_counter() - self.started
         return fit(model, make_batches, directory=self.checkpoint, resume=self.resume, **options)
 
-    def finish(self, model: TextClassifier, news: News, history: list[dict], **found) -> dict:
-        """Evaluates the trained model on the test texts and writes the results.
+    def finish(
+        self,
+        model: keras.Model,
+        history: list[dict],
+        *,
+        data: dict,
+        test: dict,
+        figures: dict[str, "Figure"],
+        **found,
+    ) -> dict:
+        """Writes the results.
 
         Args:
-            model: the trained classifier.
-            news: the texts it was trained on and those to test it on.
+            model: the trained model, for users.
             history: what `fit` returned.
+            data: dict, what it was trained and tested on.
+            test: dict, what was measured on the test part.
+            figures: pictures to save, each with the name of its file.
             **found: what else the training found out, to stand beside the arguments.
 
         Returns:
             What `metrics.json` holds, as a dict.
         """
-        test, probabilities = evaluate(model, news.test_texts, news.test_labels)
         metrics = {
-            "data": {
-                "source": news.source,
-                "train_rows": len(news.train_texts),
-                "test_rows": len(news.test_texts),
-                "classes": list(news.class_names),
-            },
+            "data": data,
             "arguments": self.arguments | found,
             "weights": model.count_params(),
             "trainable_weights": int(sum(np.prod(w.shape) for w in model.trainable_weights)),
@@ -108,11 +113,9 @@ class RunDirectory:
         }
         with replacing(self.path / "model.keras") as path:
             model.save(path)
-        with replacing(self.path / "training.png") as path:
-            plots.training_curve(history, test_accuracy=test["accuracy"]).savefig(path)
-        with replacing(self.path / "confusion_matrix.png") as path:
-            predicted = probabilities.argmax(axis=-1)
-            plots.confusion_matrix(news.test_labels, predicted, news.class_names).savefig(path)
+        for name, figure in figures.items():
+            with replacing(self.path / name) as path:
+                figure.savefig(path)
         with replacing(self.path / "metrics.json") as path:
             path.write_text(json.dumps(metrics, indent=2) + "\n")
         return metrics

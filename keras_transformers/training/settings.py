@@ -121,3 +121,44 @@ class FineTuning(_Checked):
         "others",
     )
     jit: bool = setting(False, bool, "compile the training step with XLA", "off")
+
+
+@dataclasses.dataclass(frozen=True)
+class Translation(_Checked):
+    """Settings of `train_translator`."""
+
+    model: str = setting(
+        "transformer",
+        ("rnn", "rnn-attention", "transformer"),
+        "what translates: a recurrent encoder-decoder, one with attention, or a Transformer",
+    )
+    epochs: int = setting(10, POSITIVE_INT, "passes over the training pairs")
+    batch_size: int = setting(64, POSITIVE_INT, "pairs in a batch")
+    learning_rate: float = setting(1e-3, POSITIVE, "the highest learning rate")
+    warmup: float = setting(0.1, SHARE, "the share of the steps in which the rate rises")
+    seed: int = setting(0, NATURAL, "random seed")
+    unit: str | None = setting(
+        None,
+        ("subword", "character", "word"),
+        "what a token is",
+        "characters for the dates, words for the reversal, else subwords",
+    )
+    vocab_size: int = setting(6000, POSITIVE_INT, "different tokens in a vocabulary")
+    shared_vocabulary: bool = setting(
+        False, bool, "make one vocabulary of both sides", "one for each side"
+    )
+    embed_dim: int = setting(128, POSITIVE_INT, "length of the vectors")
+    units: int = setting(256, POSITIVE_INT, "length of a recurrent network's states")
+    num_heads: int = setting(4, POSITIVE_INT, "attention heads in a block of a Transformer")
+    ff_dim: int = setting(512, POSITIVE_INT, "hidden width of its feed-forward networks")
+    num_blocks: int = setting(2, POSITIVE_INT, "its blocks, in the encoder and in the decoder")
+    positions: str = setting(
+        "sinusoidal", ("sinusoidal", "trained"), "how it knows where a token stands"
+    )
+    rate: float = setting(0.1, SHARE, "dropout")
+    label_smoothing: float = setting(
+        0.1, SHARE, "the share of the target that is spread over all tokens"
+    )
+    max_length: int = setting(
+        128, POSITIVE_INT, "tokens of a sentence; longer ones are not trained on"
+    )

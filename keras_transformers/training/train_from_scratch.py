@@ -11,6 +11,7 @@ from keras_transformers.data.bucketed_batches import XLA_LENGTHS, bucket_lengths
 from keras_transformers.models import TextClassifier, transformer_classifier
 from keras_transformers.text import WordVectorizer
 from keras_transformers.training.compile_classifier import compile_classifier
+from keras_transformers.training.finish_classifier import finish_classifier
 from keras_transformers.training.fused_adam import FusedAdam
 from keras_transformers.training.run_directory import RunDirectory
 from keras_transformers.training.settings import FromScratch
@@ -95,7 +96,7 @@ def train_from_scratch(
     compile_from_scratch(classifier, settings.epochs * len(make_batches(0)), jit=settings.jit)
     history = run.fit(classifier, make_batches, epochs=settings.epochs, verbose=verbose)
     model = TextClassifier(vectorizer, classifier, news.class_names)
-    return model, run.finish(model, news, history)
+    return model, finish_classifier(run, model, news, history)
 
 
 def _enough_epochs(news, batch_size):

@@ -11,6 +11,7 @@ from keras_transformers.data import News, feature_batches
 from keras_transformers.models import TextClassifier
 from keras_transformers.training.cached_features import cached_features
 from keras_transformers.training.compile_classifier import compile_classifier
+from keras_transformers.training.finish_classifier import finish_classifier
 from keras_transformers.training.fit import fit
 from keras_transformers.training.fused_adam import FusedAdam
 from keras_transformers.training.run_directory import RunDirectory
@@ -49,7 +50,7 @@ def train_frozen(
             `batch_size`, `learning_rate`, `seed`.
 
     Returns:
-        The metrics that `RunDirectory.finish` writes.
+        The metrics that `finish_classifier` writes.
 
     Raises:
         ValueError: if the encoder is trainable, if a setting is out of range, or if `resume` finds
@@ -66,7 +67,7 @@ def train_frozen(
     features = head_features(model, sequences, directory, progress=bool(verbose))
     head, make_batches = prepare_head(model, features, news.train_labels, settings)
     history = run.fit(head, make_batches, epochs=settings.epochs, verbose=verbose)
-    return run.finish(model, news, history)
+    return finish_classifier(run, model, news, history)
 
 
 def train_head(

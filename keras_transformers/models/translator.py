@@ -1,0 +1,183 @@
+"""A translator with its tokenisers around it."""
+
+import functools
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+
+from keras_transformers.decoding import beam_search
+from keras_transformers.text.sentence_piece_tokenizer import END_ID, START_ID
+from keras_transformers.utils import check_positive
+
+
+@keras.saving.register_keras_serializable(package="keras_transformers")
+class Translator(keras.Model):
+    """Translates texts: a tokeniser, a model that writes, and a tokeniser back to text.
+
+    Vocabularies and weights are all in the one `.keras` file it is saved to.
+
+    Args:
+        source_tokenizer: a `SentencePieceTokenizer` of the texts that come in.
+        target_tokenizer: one of those that go out; it may be the same.
+        model: what `rnn_translator` or `transformer_translator` returns: a model with a layer
+            `"encoder"` from source ids, and a layer `"decoder"`.
+        max_length: int, the most tokens to write, the end included.
+        **kwargs: `name` and the other arguments of `keras.Model`.
+
+    Call arguments:
+        texts: string tensor of shape `(batch,)`.
+        beam: int, the number of candidates in view, see `beam_search`; 1 takes the likeliest token
+            each time.
+
+    Returns:
+        The translations, a string tensor of shape `(batch,)`.
+
+    Raises:
+        ValueError: if `max_length` or `beam` is not a positive integer, or the model's vocabulary
+            is not the tokeniser's.
+
+    Example:
+        >>> from keras_transformers.models import Translator, rnn_translator
+        >>> from keras_transformers.text import SentencePieceTokenizer
+        >>> letters = SentencePieceTokenizer.train(["3 May 2021"], unit="character")
+        >>> model = rnn_translator(letters.vocab_size, letters.vocab_size, 8, 16)
+        >>> translator = Translator(letters, letters, model, max_length=12)
+        >>> len(translator.translate(["2 May 2021", "3 May 2021"]))
+        2
+    """
+
+    def __init__(
+        self,
+        source_tokenizer: keras.layers.Layer,
+        target_tokenizer: keras.layers.Layer,
+        model: keras.Model,
+        max_length: int,
+        **kwargs,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.source_tokenizer = source_tokenizer
+        self.target_tokenizer = target_tokenizer
+        self.model = model
+        self.max_length = check_positive("max_length", max_length)
+        if model.output_shape[-1] != target_tokenizer.vocab_size:
+            raise ValueError(
+                f"`model` must score the {target_tokenizer.vocab_size} ids of `target_tokenizer`. "
+                f"Received: a model that scores {model.output_shape[-1]}"
+            )
+        self.built = True  # The tokenisers and the model come built.
+        self._searches = {}
+
+    def call(self, texts, beam=1):
+        return self.target_tokenizer.detokenize(self._search(texts, beam)[0])
+
+    def compute_output_spec(self, texts, beam=1):
+        return keras.KerasTensor((texts.shape[0],), dtype="string")
+
+    def _search(self, texts, beam):
+        """Returns the ids written and their scores, as `beam_search` does."""
+        source_ids = self.source_tokenizer(texts)
+        return beam_search(
+            self.model.get_layer("decoder"),
+            self.model.get_layer("encoder")(source_ids),
+            source_ids != 0,
+            beam=beam,
+            start_id=START_ID,
+            end_id=END_ID,
+            max_length=self.max_length,
+        )
+
+    def translate(
+        self,
+        texts: Sequence[str],
+        *,
+        beam: int = 1,
+        batch_size: int = 128,
+        return_scores: bool = False,
+    ) -> list[str] | tuple[list[str], np.ndarray]:
+        """Translates texts; those of like length share a batch.
+
+        Args:
+            texts: the texts.
+            beam: int, the number of candidates in view.
+            batch_size: int, texts in a batch.
+            return_scores: bool, whether to return the translations' scores too, see `beam_search`.
+
+        Returns:
+            The translations, a list of str; with `return_scores=True` a pair of them and their
+            scores, float32 of shape `(len(texts),)`.
+
+        Raises:
+            ValueError: if `texts` is a single string, or a size is not a positive integer.
+        """
+        import tensorflow as tf
+
+        if isinstance(texts, str):
+            raise ValueError(f"`texts` must be a sequence of strings. Received: texts={texts!r}")
+        check_positive("beam", beam)
+        check_positive("batch_size", batch_size)
+        search = self._compiled(beam)
+        translations = np.empty(len(texts), object)
+        scores = np.zeros(len(texts), "float32")
+        order = np.argsort([len(text) for text in texts], kind="stable")
+        for begin in range(0, len(texts), batch_size):
+            rows = order[begin : begin + batch_size]
+            ids, scores[rows] = search(tf.constant([texts[row] for row in rows]))
+            translations[rows] = self.target_tokenizer.decode(ids)
+        return (list(translations), scores) if return_scores else list(translations)
+
+    def _compiled(self, beam):
+        import tensorflow as tf
+
+        # One trace for all numbers of texts and lengths.
+        if beam not in self._searches:
+            self._searches[beam] = tf.function(
+                functools.partial(self._search, beam=beam),
+                input_signature=[tf.TensorSpec([None], tf.string)],
+                autograph=False,
+            )
+        return self._searches[beam]
+
+    def align(self, text: str, translation: str | None = None) -> tuple:
+        """Returns what the model looked at in the source while it wrote.
+
+        Args:
+            text: the source.
+            translation: the text that is written; None lets the model translate.
+
+        Returns:
+            The weights, float32 of shape `(..., written, read)`, where `written` are the target's
+            tokens and the end, and the axes before it those that the decoder's attention has (none
+            in a recurrent network, blocks and heads in a Transformer); the tokens read; the tokens
+            written.
+
+        Raises:
+            ValueError: if the decoder has no attention.
+        """
+        if translation is None:
+            [translation] = self.translate([text])
+        source, target = self.source_tokenizer([text]), self.target_tokenizer([translation])
+        target = np.array(target)[:, : len(self.target_tokenizer.tokens(translation))]
+        memory = self.model.get_layer("encoder")(source)
+        decoder_ids = np.concatenate([[[START_ID]], target], axis=1)
+        _, *weights = self.model.get_layer("decoder")(
+            decoder_ids, memory, memory_mask=source != 0, return_attention_scores=True
+        )
+        written = [*self.target_tokenizer.tokens(translation), "</s>"]
+        return np.array(weights[-1][0]), self.source_tokenizer.tokens(text), written
+
+    def get_config(self):
+        return {
+            "name": self.name,
+            "source_tokenizer": keras.saving.serialize_keras_object(self.source_tokenizer),
+            "target_tokenizer": keras.saving.serialize_keras_object(self.target_tokenizer),
+            "model": keras.saving.serialize_keras_object(self.model),
+            "max_length": self.max_length,
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        config = dict(config)
+        for part in ("source_tokenizer", "target_tokenizer", "model"):
+            config[part] = keras.saving.deserialize_keras_object(config[part], custom_objects)
+        return cls(**config)
