@@ -126,6 +126,76 @@ def attention_grid(scores: np.ndarray, title: str = "") -> Figure:
     return figure
 
 
+def alignment(weights: np.ndarray, read: Sequence[str], written: Sequence[str]) -> Figure:
+    """Draws which tokens of the source each written token looked at.
+
+    As figure 3 of Bahdanau et al., 2015 (arXiv 1409.0473): the brighter, the more.
+
+    Args:
+        weights: floats of shape `(..., written, read)`, whose rows sum to 1; further axes, such as
+            blocks and heads, are averaged over.
+        read: the tokens of the source.
+        written: the tokens of the translation.
+
+    Returns:
+        A figure with one axes: the source from left to right, the translation downwards.
+    """
+    weights = np.asarray(weights)
+    weights = weights.reshape(-1, *weights.shape[-2:]).mean(axis=0)
+    figure = _figure(0.32 * len(read) + 1.8, 0.32 * len(written) + 1.2)
+    axes = figure.subplots()
+    image = axes.imshow(weights, cmap="gray", vmin=0, vmax=1)
+    axes.set_xticks(range(len(read)), read, rotation=90)
+    axes.set_yticks(range(len(written)), written)
+    axes.xaxis.tick_top()
+    figure.colorbar(image, ax=axes, shrink=0.6)
+    return figure
+
+
+def position_similarity(positions: dict[str, np.ndarray], anchor: int) -> Figure:
+    """Draws how alike position vectors are to that of one position, for several encodings.
+
+    Args:
+        positions: for each encoding its name and floats of shape `(length, dim)`.
+        anchor: int, the position that the others are compared with.
+
+    Returns:
+        A figure with one axes: the cosine similarity by the distance from `anchor`.
+    """
+    figure = _figure(6.5, 3.4)
+    axes = figure.subplots()
+    for name, vectors in positions.items():
+        unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        axes.plot(np.arange(len(unit)) - anchor, unit @ unit[anchor], label=name)
+    axes.set(xlabel=f"distance from position {anchor}", ylabel="cosine similarity")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    return figure
+
+
+def accuracy_by_length(tests: dict[str, list[dict]], trained_up_to: int | None = None) -> Figure:
+    """Draws how well several translators do by the length of what they translate.
+
+    Args:
+        tests: for each model its name and the `by_length` of `evaluate_translator`.
+        trained_up_to: optional int, the longest source in training, drawn as a dashed line.
+
+    Returns:
+        A figure with one axes: token accuracy by the number of source tokens.
+    """
+    figure = _figure(6.5, 3.4)
+    axes = figure.subplots()
+    for name, groups in tests.items():
+        lengths = [(group["shortest"] + group["longest"]) / 2 for group in groups]
+        axes.plot(lengths, [group["token_accuracy"] for group in groups], marker="o", label=name)
+    if trained_up_to is not None:
+        axes.axvline(trained_up_to, color="gray", linestyle="--", label="longest in training")
+    axes.set(xlabel="tokens of the source", ylabel="token accuracy", ylim=(0, 1.03))
+    axes.grid(alpha=0.3)
+    axes.legend()
+    return figure
+
+
 def position_heat_map(positions: np.ndarray) -> Figure:
     """Draws position vectors and how alike they are.
 

@@ -24,7 +24,9 @@ HEAVY = {
     "matplotlib",
     "official",
     "pkg_resources",
+    "sacrebleu",
     "safetensors",
+    "sentencepiece",
     "sklearn",
     "tensorflow",
     "tensorflow_datasets",
@@ -36,8 +38,8 @@ HEAVY = {
     "transformers",
 }
 # Each imports those in front of it only.
-RANKS = ["utils", "errors", "layers", "data", "checkpoints", "text", "models", "hub", "plots"]
-RANKS += ["training", "cli", "__main__"]
+RANKS = ["utils", "errors", "layers", "decoding", "data", "checkpoints", "text", "models", "hub"]
+RANKS += ["plots", "training", "cli", "__main__"]
 
 
 def imports_of(path, top_level_only):

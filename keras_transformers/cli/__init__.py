@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 
-from keras_transformers.cli import compare, evaluate, predict, train
+from keras_transformers.cli import compare, evaluate, predict, train, translate
 from keras_transformers.cli.options import PROGRAM
 from keras_transformers.utils import one_line
 
@@ -41,7 +41,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         prog=PROGRAM, description="Transformers in Keras 3: train, evaluate and use them."
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (train, compare, evaluate, predict):
+    for command in (train, compare, evaluate, predict, translate):
         command.add_parser(commands)
     options, rest = parser.parse_known_args(arguments)
     # argparse gives up on TEXT... once an option stands between MODEL and the first of them.

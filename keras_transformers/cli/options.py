@@ -3,16 +3,23 @@
 import argparse
 import dataclasses
 import itertools
+import sys
 from pathlib import Path
 
-from keras_transformers.training.settings import NATURAL, Kind
+from keras_transformers.training.settings import NATURAL, POSITIVE_INT, Kind
 
 PROGRAM = "keras-transformers"
 SMALL_BERT = "the small BERT of 4 layers and 128 numbers on TensorFlow Hub"
-_DATA_HELP = (
+NEWS_HELP = (
     "'ag-news', 'sample' (1,000 fictional briefs that come with the package), a directory with "
     "train.csv and test.csv in AG News' layout, or 'auto': AG News where it is on disk or can be "
     "downloaded, else the sample (default: auto)"
+)
+PAIRS_HELP = (
+    "'dates' (as people write them, to ISO form) or 'reversal' (of letters), both generated; 'ted' "
+    "(TED talks, Portuguese to English); a directory with train.tsv, valid.tsv and test.tsv of "
+    "source<TAB>target; or 'auto': TED talks where they are on disk, else the dates "
+    "(default: auto)"
 )
 
 
@@ -55,14 +62,14 @@ def number(kind: Kind):
     return read
 
 
-def add_data(parser: argparse.ArgumentParser) -> None:
-    """Adds `--data`, as `load_news` takes it."""
-    parser.add_argument("--data", default="auto", metavar="DATA", help=_DATA_HELP)
+def add_data(parser: argparse.ArgumentParser, help_text: str = NEWS_HELP) -> None:
+    """Adds `--data`, as `load_news` or `load_pairs` takes it."""
+    parser.add_argument("--data", default="auto", metavar="DATA", help=help_text)
 
 
-def add_run(parser: argparse.ArgumentParser, output: str) -> None:
+def add_run(parser: argparse.ArgumentParser, output: str, data_help: str = NEWS_HELP) -> None:
     """Adds the data, where a run's results go and whether it is resumed."""
-    add_data(parser)
+    add_data(parser, data_help)
     parser.add_argument(
         "--output",
         type=Path,
@@ -108,6 +115,39 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="open a model with a SavedModel in it, which runs code of its own",
     )
+
+
+def add_beam(parser: argparse.ArgumentParser) -> None:
+    """Adds how many candidates a translator keeps in view."""
+    parser.add_argument(
+        "--beam",
+        type=number(POSITIVE_INT),
+        default=1,
+        metavar="N",
+        help="candidates that a translator keeps in view while it writes (default: 1)",
+    )
+
+
+def add_texts(parser: argparse.ArgumentParser, what: str) -> None:
+    """Adds the texts that a command works on, see `read_texts`."""
+    parser.add_argument(
+        "texts",
+        nargs="*",
+        metavar="TEXT",
+        help=f"what to {what}; left out, every line of standard input is a text",
+    )
+
+
+def read_texts(options: argparse.Namespace) -> list[str]:
+    """Returns the texts given as arguments, else the lines of standard input."""
+    if options.texts:
+        return options.texts
+    if sys.stdin.isatty():
+        raise ValueError("expected texts as arguments or on standard input, found none")
+    try:
+        return [line.rstrip("\n") for line in sys.stdin.readlines()]
+    except UnicodeDecodeError as error:
+        raise ValueError(f"standard input: expected UTF-8 text, found {error}") from error
 
 
 def check_writable(directory: Path) -> None:

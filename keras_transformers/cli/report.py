@@ -12,6 +12,11 @@ def print_run(model, news, metrics: dict, output) -> int:
     """Prints what came of a training; returns the exit code."""
     print_test(metrics["test"])
     _print_examples(model, news)
+    return print_end(metrics, output)
+
+
+def print_end(metrics: dict, output) -> int:
+    """Prints how long a training took and where its results are; returns the exit code."""
     print(f"\nTrained in {metrics['seconds']:.0f} s; all results are in {output}")
     return 0
 
@@ -26,6 +31,30 @@ def print_test(test: dict) -> None:
             f"{measured['support']:5.0f}"
         )
     print(f"\nTest accuracy {test['accuracy']:.4f}, loss {test['loss']:.4f}")
+
+
+def print_translation_test(test: dict) -> None:
+    """Prints what `evaluate_translator` measured."""
+    print("\nsource tokens  pairs  exact match  token accuracy   BLEU")
+    for group in test["by_length"]:
+        lengths = sorted({group["shortest"], group["longest"]})
+        print(
+            f"{' to '.join(map(str, lengths)):>13}  {group['pairs']:5}  "
+            f"{group['exact_match']:11.4f}  {group['token_accuracy']:14.4f}  {group['bleu']:5.1f}"
+        )
+    print(
+        f"\nTest exact match {test['exact_match']:.4f}, token accuracy "
+        f"{test['token_accuracy']:.4f}, BLEU {test['bleu']:.1f} ({test['bleu_signature']})"
+    )
+
+
+def print_translations(model, pairs, count=4) -> None:
+    """Prints the translations of the first test sentences."""
+    print("\nFrom the test part:")
+    sources, targets = pairs.test_sources[:count], pairs.test_targets[:count]
+    for source, translation, target in zip(sources, model.translate(sources), targets, strict=True):
+        told = "right" if translation == target else f"given: {_shorten(target)}"
+        print(f"  {_shorten(source)} -> {_shorten(translation)} ({told})")
 
 
 def _print_examples(model, news, count=4):

@@ -4,6 +4,7 @@ import argparse
 
 from keras_transformers.cli import report
 from keras_transformers.cli.options import (
+    PAIRS_HELP,
     SMALL_BERT,
     add_hub_encoder,
     add_run,
@@ -11,19 +12,20 @@ from keras_transformers.cli.options import (
     check_writable,
     given,
 )
-from keras_transformers.training.settings import FineTuning, FromScratch, Frozen, Head
+from keras_transformers.training.settings import FineTuning, FromScratch, Frozen, Head, Translation
 
 HUGGING_FACE_BERT = "google-bert/bert-base-uncased"
 
 
 def add_parser(commands) -> None:
     """Adds the command and the models it trains."""
-    train = commands.add_parser("train", help="train a model on news texts")
+    train = commands.add_parser("train", help="train a classifier of news, or a translator")
     models = train.add_subparsers(title="models", required=True, metavar="MODEL")
     _add_from_scratch(models)
     _add_frozen_bert(models)
     _add_fine_tuned_bert(models)
     _add_hf_bert(models)
+    _add_translator(models)
 
 
 def _add_from_scratch(models):
@@ -86,6 +88,18 @@ def _add_hf_bert(models):
     parser.set_defaults(run=train_bert, name="hf-bert", batch_size=tuned.batch_size)
 
 
+def _add_translator(models):
+    parser = models.add_parser(
+        "translator",
+        help="an encoder-decoder: recurrent, recurrent with attention, or a Transformer",
+        description="Trains a translator on sentence pairs from random weights. Leaves "
+        "model.keras, metrics.json and training.png in the output directory.",
+    )
+    add_run(parser, "runs/translator", PAIRS_HELP)
+    add_settings(parser, Translation)
+    parser.set_defaults(run=train_translator)
+
+
 def _add_native_encoder(parser, default, what):
     parser.add_argument(
         "--encoder",
@@ -111,6 +125,25 @@ def train_from_scratch(options: argparse.Namespace) -> int:
         **given(options, FromScratch),
     )
     return report.print_run(model, news, metrics, options.output)
+
+
+def train_translator(options: argparse.Namespace) -> int:
+    """Trains a translator."""
+    check_writable(options.output)
+    from keras_transformers.data import load_pairs
+    from keras_transformers.training import train_translator
+
+    pairs = load_pairs(options.data)
+    model, metrics = train_translator(
+        pairs,
+        options.output,
+        resume=options.resume,
+        verbose=report.verbose(),
+        **given(options, Translation),
+    )
+    report.print_translation_test(metrics["test"])
+    report.print_translations(model, pairs)
+    return report.print_end(metrics, options.output)
 
 
 def train_frozen_bert(options: argparse.Namespace) -> int:

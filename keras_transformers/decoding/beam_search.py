@@ -119,7 +119,7 @@ def _search(decoder, memory, memory_mask, beam, alpha, start_id, end_id, max_len
 
         tokens = best % vocab_size
         sums = ops.take_along_axis(ops.reshape(sums, (batch, beam * vocab_size)), best, axis=1)
-        ids = ops.slice_update(reordered(ids), (0, 0, t), tokens[..., None])
+        ids = ops.where(ops.arange(max_length) == t, tokens[..., None], reordered(ids))
         ended = ops.logical_or(reordered(ended), tokens == end_id)
         state = tree.map_structure(of_the_best, state)
         return t + 1, tokens, ended, ids, sums, reordered(lengths), state

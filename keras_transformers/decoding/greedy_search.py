@@ -52,7 +52,7 @@ def greedy_search(
         likeliest = ops.cast(ops.argmax(logits, axis=-1), "int32")
         token = ops.where(ended, 0, likeliest)
         scores = scores + ops.where(ended, 0.0, ops.max(log_probabilities, axis=-1))
-        ids = ops.slice_update(ids, (0, t), token[:, None])
+        ids = ops.where(ops.arange(max_length) == t, token[:, None], ids)
         return t + 1, token, ops.logical_or(ended, token == end_id), ids, scores, state
 
     _, _, _, ids, scores, _ = ops.while_loop(

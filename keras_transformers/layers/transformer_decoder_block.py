@@ -178,14 +178,15 @@ class TransformerDecoderBlock(TransformerBlock):
         """
         own, memory = self.attention, self.memory_attention
         kept = dict(state)
+        places = ops.arange(ops.shape(state["keys"])[1])
 
         def ask_itself(x):
+            # Not ops.slice_update, for which TensorFlow compiles with XLA, anew for each shape.
+            here = (places == position)[:, None, None]
             for name, dense in (("keys", own.key_dense), ("values", own.value_dense)):
-                new = own.project(dense, x)
-                kept[name] = ops.slice_update(kept[name], (0, position, 0, 0), new)
-            q = own.project(own.query_dense, x)
-            past = ops.arange(ops.shape(kept["keys"])[1]) <= position
-            return own.attend(q, kept["keys"], kept["values"], past[None, None], False)
+                kept[name] = ops.where(here, own.project(dense, x), kept[name])
+            q, past = own.project(own.query_dense, x), (places <= position)[None, None]
+            return own.attend(q, kept["keys"], kept["values"], past, False)
 
         def ask_memory(x):
             q = memory.project(memory.query_dense, x)

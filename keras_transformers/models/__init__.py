@@ -4,6 +4,8 @@ from keras_transformers.models.bert_classifier import bert_classifier
 from keras_transformers.models.bert_encoder import BertEncoder
 from keras_transformers.models.encoder_classifier import encoder_classifier
 from keras_transformers.models.load_classifier import load_classifier
+from keras_transformers.models.load_trained import load_trained
+from keras_transformers.models.load_translator import load_translator
 from keras_transformers.models.rnn_translator import rnn_translator
 from keras_transformers.models.text_classifier import TextClassifier
 from keras_transformers.models.transformer_classifier import transformer_classifier
@@ -19,6 +21,8 @@ __all__ = [
     "encoder_classifier",
     "hub_classifier",
     "load_classifier",
+    "load_trained",
+    "load_translator",
     "rnn_translator",
     "transformer_classifier",
     "transformer_translator",
