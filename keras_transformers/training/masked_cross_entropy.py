@@ -37,6 +37,7 @@ class MaskedCrossEntropy(keras.losses.Loss):
         self.label_smoothing = label_smoothing
 
     def call(self, y_true, y_pred):
+        y_true = ops.cast(y_true, "int32")  # Keras makes the type of all that is compared alike
         log_sums = ops.logsumexp(y_pred, axis=-1)
         losses = log_sums - ops.take_along_axis(y_pred, y_true[..., None], axis=-1)[..., 0]
         if self.label_smoothing:
