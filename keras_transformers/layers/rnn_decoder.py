@@ -17,7 +17,7 @@ class RNNDecoder(keras.layers.Layer):
     written and a context `c`, and the next token is chosen of what both leave behind:
 
     \[ s_t = \mathrm{GRU}(s_{t-1}, [E y_{t-1}; c_t]), \qquad
-       \mathrm{logits}_t = \tanh([s_t; c_t; E y_{t-1}] W_r + b_r) E^\top + b \]
+       \mathrm{logits}_t = \tanh([s_t; c_t; E y_{t-1}] W_r + b_r) W_o + b_o \]
 
     Without attention all steps share one context, the last states of both directions, into which
     the whole source has to go (Cho et al.). With attention each step has its own, the vectors that
@@ -26,8 +26,7 @@ class RNNDecoder(keras.layers.Layer):
     \[ c_t = c = [\overrightarrow{h}_T; \overleftarrow{h}_1] \qquad \text{or} \qquad
        c_t = \mathrm{Attention}(s_{t-1}, h) \]
 
-    Both begin with `s_0 = tanh(c W_0 + b_0)`. The papers' maxout before the output is a tanh here,
-    and `E` serves as the output's matrix too.
+    Both begin with `s_0 = tanh(c W_0 + b_0)`. The papers' maxout before the output is a tanh here.
 
     Like all decoders of this package it has `start` and `step`, by which
     `keras_transformers.decoding` writes.
@@ -94,13 +93,22 @@ class RNNDecoder(keras.layers.Layer):
         self.supports_masking = True
 
         options = {"dtype": self.dtype_policy}
-        self.embedding = keras.layers.Embedding(vocab_size, embed_dim, name="embedding", **options)
+        # Keras' own small vectors would take many steps to tell tokens apart.
+        self.embedding = keras.layers.Embedding(
+            vocab_size,
+            embed_dim,
+            embeddings_initializer=keras.initializers.RandomNormal(stddev=1.0),
+            name="embedding",
+            **options,
+        )
         self.dropout = keras.layers.Dropout(rate, name="dropout", **options)
         self.start_dense = keras.layers.Dense(units, activation="tanh", name="start", **options)
         self.cell = keras.layers.GRUCell(units, name="cell", **options)
         self.readout_dense = keras.layers.Dense(
             embed_dim, activation="tanh", name="readout", **options
         )
+        # float32 under mixed precision too, for the loss' logarithm.
+        self.output_dense = keras.layers.Dense(vocab_size, dtype="float32", name="output")
         if attention:
             self.attention_layer = BahdanauAttention(units, name="attention", **options)
 
@@ -112,9 +120,7 @@ class RNNDecoder(keras.layers.Layer):
         self.readout_dense.build((*ids_shape, self.units + width + self.embed_dim))
         if self.attention:
             self.attention_layer.build((batch, 1, self.units), memory_shape)
-        self.output_bias = self.add_weight(
-            shape=(self.vocab_size,), initializer="zeros", name="output_bias"
-        )
+        self.output_dense.build((*ids_shape, self.embed_dim))
         self.built = True
 
     def call(self, ids, memory, memory_mask=None, training=None, return_attention_scores=False):
@@ -179,10 +185,7 @@ class RNNDecoder(keras.layers.Layer):
 
     def _to_logits(self, s, context, token):
         readout = self.readout_dense(ops.concatenate([s, context, token], axis=-1))
-        readout = self.dropout(readout)
-        # float32 under mixed precision too, for the loss' logarithm.
-        tokens = ops.cast(self.embedding.embeddings, readout.dtype)
-        return ops.cast(ops.matmul(readout, ops.transpose(tokens)), "float32") + self.output_bias
+        return self.output_dense(self.dropout(readout))
 
     def compute_output_spec(
         self, ids, memory, memory_mask=None, training=None, return_attention_scores=False

@@ -49,7 +49,11 @@ def rnn_translator(
     )
     source_ids = keras.Input((None,), dtype="int32", name="source_ids")
     embedding = keras.layers.Embedding(
-        source_vocab_size, embed_dim, mask_zero=True, name="embedding"
+        source_vocab_size,
+        embed_dim,
+        embeddings_initializer=keras.initializers.RandomNormal(stddev=1.0),
+        mask_zero=True,
+        name="embedding",
     )
     x = keras.layers.Dropout(rate, name="dropout")(embedding(source_ids))
     reader = keras.layers.GRU(units, return_sequences=True, name="gru")
