@@ -81,6 +81,7 @@ def test_uses_the_package_and_defines_no_class(path):
 @every_notebook
 def test_runs_from_top_to_bottom(path, tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_TRANSFORMERS_DATA", "sample")
+    monkeypatch.setenv("KERAS_TRANSFORMERS_QUICK", "1")
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
     notebook = read(path)
     client = NotebookClient(

@@ -10,7 +10,7 @@ from support.checks import (
     randomise,
     weights_of,
 )
-from support.equations import embed, masked_average
+from support.equations import embed, masked_average, sinusoids
 
 from keras_transformers.layers import MaskedAveragePooling1D, TokenAndPositionEmbedding
 
@@ -72,6 +72,38 @@ def test_padding_never_changes_a_vector(rng):
     for length in (40, 64, 256):
         padded = np.pad(ids, ((0, 0), (0, length - 23)))
         np.testing.assert_allclose(numpy(embedding(padded))[:, :23], expected, rtol=0, atol=1e-5)
+
+
+# Other positions
+
+
+def test_sinusoidal_positions_equal_the_papers_formula(rng):
+    embedding = built(rng, positions="sinusoidal")
+    assert list(weights_of(embedding)) == ["token_embedding/embeddings"]
+    ids = padded_ids(rng)
+    tokens = weights_of(embedding)["token_embedding/embeddings"][ids]
+    expected = tokens * EMBED_DIM**0.5 + sinusoids(range(ids.shape[1]), EMBED_DIM)
+    np.testing.assert_allclose(numpy(embedding(ids)), expected, rtol=0, atol=1e-5)
+    np.testing.assert_array_equal(numpy(MaskProbe()(embedding(ids))), ids != 0)
+
+
+def test_without_maxlen_sinusoidal_positions_have_no_end():
+    embedding = TokenAndPositionEmbedding(None, VOCAB_SIZE, EMBED_DIM, positions="sinusoidal")
+    assert embedding(np.ones((1, 3000), "int32")).shape == (1, 3000, EMBED_DIM)
+
+
+@pytest.mark.parametrize("positions", ["trained", "sinusoidal"])
+def test_an_offset_is_a_part_of_a_longer_sequence(rng, positions):
+    embedding, ids = built(rng, positions=positions), padded_ids(rng)
+    whole = numpy(embedding(ids))
+    for offset in (0, 1, 5):
+        part = numpy(embedding(ids[:, offset : offset + 3], offset=offset))
+        np.testing.assert_allclose(part, whole[:, offset : offset + 3], rtol=0, atol=1e-6)
+
+
+def test_refuses_other_positions():
+    with pytest.raises(ValueError, match=r"`positions` must be 'trained' or 'sinusoidal'.*'none'"):
+        TokenAndPositionEmbedding(7, 11, 3, positions="none")
 
 
 # The mask
@@ -202,6 +234,7 @@ def test_ids_that_come_as_floats_are_not_rounded(rng, policy):
 
 def test_owes_what_every_layer_owes(predict_in_fresh_process):
     arguments = {"maxlen": 15, "vocab_size": 11, "embed_dim": 3, "mask_zero": False}
+    arguments |= {"positions": "sinusoidal"}
     ids = np.random.default_rng(0).integers(0, 11, (2, 7)).astype("int32")
     check_layer(TokenAndPositionEmbedding, arguments, [ids], predict_in_fresh_process)
 
