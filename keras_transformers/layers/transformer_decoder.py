@@ -141,7 +141,8 @@ class TransformerDecoder(keras.layers.Layer):
     def _to_logits(self, x):
         # float32 under mixed precision too, for the loss' logarithm.
         tokens = ops.cast(self.embedding.token_embedding.embeddings, x.dtype)
-        return ops.cast(ops.matmul(x, ops.transpose(tokens)), "float32") + self.output_bias
+        logits = ops.cast(ops.matmul(x, ops.transpose(tokens)), "float32")
+        return logits + ops.cast(self.output_bias, "float32")
 
     def compute_output_spec(
         self, ids, memory, memory_mask=None, training=None, return_attention_scores=False

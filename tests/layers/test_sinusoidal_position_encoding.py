@@ -40,7 +40,9 @@ def test_a_distance_is_a_rotation_wherever_it_begins():
         angle = distance / 10_000 ** (2 * i / 8)
         turn = [[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]
         pair = table[:, 2 * i : 2 * i + 2]
-        np.testing.assert_allclose(pair[distance:], pair[:-distance] @ np.transpose(turn), atol=1e-5)
+        np.testing.assert_allclose(
+            pair[distance:], pair[:-distance] @ np.transpose(turn), atol=1e-5
+        )
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])

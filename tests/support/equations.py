@@ -115,9 +115,7 @@ def transformer_decoder_block(
 
     causal = np.tril(np.ones((x.shape[1], x.shape[1]), bool))
     to_itself = causal & exists[:, None]
-    to_memory = np.broadcast_to(
-        memory_exists[:, None], (len(x), x.shape[1], memory.shape[1])
-    )
+    to_memory = np.broadcast_to(memory_exists[:, None], (len(x), x.shape[1], memory.shape[1]))
 
     def ask_itself(x):
         return multi_head_attention(x, weights, num_heads, to_itself, "attention/")
