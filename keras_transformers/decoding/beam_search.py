@@ -3,10 +3,8 @@
 import keras
 from keras import ops, tree
 
-from keras_transformers.decoding.greedy_search import greedy_search
+from keras_transformers.decoding.greedy_search import IMPOSSIBLE, greedy_search, of_tokens
 from keras_transformers.utils import check_positive
-
-IMPOSSIBLE = -1e9
 
 
 def length_penalty(length, alpha: float):
@@ -97,7 +95,7 @@ def _search(decoder, memory, memory_mask, beam, alpha, start_id, end_id, max_len
     def write(t, tokens, ended, ids, sums, lengths, state):
         logits, state = decoder.step(ops.reshape(tokens, (-1,)), t, state)
         vocab_size = logits.shape[-1]
-        log_probabilities = ops.reshape(ops.log_softmax(logits), (batch, beam, vocab_size))
+        log_probabilities = ops.reshape(of_tokens(logits), (batch, beam, vocab_size))
         # Behind an end there is padding, at no cost, and nothing else.
         is_padding = ops.arange(vocab_size) == 0
         behind_end = ops.where(is_padding, 0.0, IMPOSSIBLE)

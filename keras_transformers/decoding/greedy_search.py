@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+IMPOSSIBLE = -1e9
+
 
 def greedy_search(
     decoder: keras.layers.Layer, memory, memory_mask, *, start_id: int, end_id: int, max_length: int
@@ -48,8 +50,8 @@ def greedy_search(
 
     def write(t, token, ended, ids, scores, state):
         logits, state = decoder.step(token, t, state)
-        log_probabilities = ops.log_softmax(logits)
-        likeliest = ops.cast(ops.argmax(logits, axis=-1), "int32")
+        log_probabilities = of_tokens(logits)
+        likeliest = ops.cast(ops.argmax(log_probabilities, axis=-1), "int32")
         token = ops.where(ended, 0, likeliest)
         scores = scores + ops.where(ended, 0.0, ops.max(log_probabilities, axis=-1))
         ids = ops.where(ops.arange(max_length) == t, token[:, None], ids)
@@ -68,3 +70,9 @@ def greedy_search(
         ),
     )
     return ids, scores
+
+
+def of_tokens(logits):
+    """Returns the log-probabilities `(batch, vocab_size)` of tokens; padding (0) is none."""
+    is_padding = ops.arange(logits.shape[-1]) == 0
+    return ops.log_softmax(ops.where(is_padding, IMPOSSIBLE, ops.cast(logits, "float32")))

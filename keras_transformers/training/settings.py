@@ -37,8 +37,10 @@ class _Checked:
     def __post_init__(self):
         for field in dataclasses.fields(self):
             kind, value = field.metadata["kind"], getattr(self, field.name)
-            if isinstance(kind, Kind) and not (value is None and field.default is None):
-                _check(field.name, value, kind)
+            if kind is bool or (value is None and field.default is None):
+                continue
+            check = _check if isinstance(kind, Kind) else _check_choice
+            check(field.name, value, kind)
 
     def record(self) -> dict[str, Any]:
         """Returns the settings as a dict, for `metrics.json` and to compare when resuming."""
@@ -49,6 +51,13 @@ def _check(name, value, kind):
     numbers = int if kind.parse is int else int | float
     if isinstance(value, bool) or not isinstance(value, numbers) or not kind.allows(value):
         raise ValueError(f"`{name}` must be {kind.expected}. Received: {name}={value!r}")
+
+
+def _check_choice(name, value, choices):
+    if value not in choices:
+        raise ValueError(
+            f"`{name}` must be one of {', '.join(choices)}. Received: {name}={value!r}"
+        )
 
 
 @dataclasses.dataclass(frozen=True)
