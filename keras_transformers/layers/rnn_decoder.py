@@ -124,12 +124,7 @@ class RNNDecoder(keras.layers.Layer):
         self.built = True
 
     def call(self, ids, memory, memory_mask=None, training=None, return_attention_scores=False):
-        if return_attention_scores and not self.attention:
-            raise ValueError(
-                "`return_attention_scores` must be False for a decoder without attention. "
-                "Received: return_attention_scores=True"
-            )
-        memory = ops.cast(memory, self.compute_dtype)
+        self._check_scores(return_attention_scores)
         tokens = self.dropout(self.embedding(ids))  # (batch, length, embed_dim)
         start = self.start(memory, memory_mask)
 
@@ -160,6 +155,7 @@ class RNNDecoder(keras.layers.Layer):
         """
         if memory_mask is None:
             memory_mask = ops.ones(ops.shape(memory)[:2], "bool")
+        memory = ops.cast(memory, self.compute_dtype)
         summary = _last_of_each_direction(memory, memory_mask)
         state = {"s": self.start_dense(summary), "summary": summary}
         if self.attention:
@@ -172,6 +168,13 @@ class RNNDecoder(keras.layers.Layer):
         token = self.embedding(ids)
         s, context = self._read(token, state["s"], state)
         return self._to_logits(s, context, token), state | {"s": s}
+
+    def _check_scores(self, return_attention_scores):
+        if return_attention_scores and not self.attention:
+            raise ValueError(
+                "`return_attention_scores` must be False for a decoder without attention. "
+                "Received: return_attention_scores=True"
+            )
 
     def _read(self, token, s, state):
         """Returns `s_t` and `c_t` from `E y_{t-1}` and `s_{t-1}`."""
@@ -190,6 +193,7 @@ class RNNDecoder(keras.layers.Layer):
     def compute_output_spec(
         self, ids, memory, memory_mask=None, training=None, return_attention_scores=False
     ):
+        self._check_scores(return_attention_scores)
         logits = keras.KerasTensor((*ids.shape, self.vocab_size), dtype="float32")
         if not return_attention_scores:
             return logits

@@ -99,7 +99,7 @@ class TokenAndPositionEmbedding(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs, offset=0):
-        self._check_length(inputs.shape[-1])
+        self._check_length(inputs.shape[-1], offset)
         tokens = self.token_embedding(inputs)
         if self.positions == "sinusoidal":
             return self.position_encoding(tokens * math.sqrt(self.embed_dim), offset=offset)
@@ -110,11 +110,13 @@ class TokenAndPositionEmbedding(keras.layers.Layer):
         positions = ops.slice(positions, (offset, 0), size)
         return tokens + ops.cast(positions, self.compute_dtype)
 
-    def _check_length(self, length):
-        if self.maxlen is not None and length is not None and length > self.maxlen:
+    def _check_length(self, length, offset=0):
+        # An offset that is a tensor may be known only as the model runs.
+        offset = offset if isinstance(offset, int) else 0
+        if self.maxlen is not None and length is not None and offset + length > self.maxlen:
             raise ValueError(
                 f"`inputs` must have at most maxlen={self.maxlen} positions. "
-                f"Received: a sequence of length {length}"
+                f"Received: a sequence of length {length}" + f" at offset {offset}" * (offset > 0)
             )
 
     def compute_mask(self, inputs, previous_mask=None):

@@ -106,7 +106,7 @@ class TransformerDecoder(keras.layers.Layer):
         for block in self.blocks:
             block.build((*ids_shape, self.embed_dim), memory_shape)
         self.output_bias = self.add_weight(
-            shape=(self.vocab_size,), initializer="zeros", name="output_bias"
+            shape=(self.vocab_size,), initializer="zeros", name="output_bias", autocast=False
         )
         self.built = True
 
@@ -142,7 +142,7 @@ class TransformerDecoder(keras.layers.Layer):
         # float32 under mixed precision too, for the loss' logarithm.
         tokens = ops.cast(self.embedding.token_embedding.embeddings, x.dtype)
         logits = ops.cast(ops.matmul(x, ops.transpose(tokens)), "float32")
-        return logits + ops.cast(self.output_bias, "float32")
+        return logits + self.output_bias
 
     def compute_output_spec(
         self, ids, memory, memory_mask=None, training=None, return_attention_scores=False

@@ -176,6 +176,7 @@ class TransformerDecoderBlock(TransformerBlock):
         Returns:
             Floats of the shape of `inputs`, and the state after this position.
         """
+        inputs = ops.cast(inputs, self.compute_dtype)
         own, memory = self.attention, self.memory_attention
         kept = dict(state)
         places = ops.arange(ops.shape(state["keys"])[1])

@@ -119,7 +119,7 @@ class SentencePieceTokenizer(keras.layers.Layer):
     def call(self, texts):
         import tensorflow as tf
 
-        ids = self._tensorflow.tokenize(tf.convert_to_tensor(texts, tf.string))
+        ids = self._tensorflow().tokenize(tf.convert_to_tensor(texts, tf.string))
         # Even where all texts are empty there must be a position to compute with.
         longest = tf.maximum(ids.bounding_shape(axis=1, out_type=tf.int32), 1)
         return ids.to_tensor(shape=tf.stack([-1, longest]))
@@ -136,7 +136,7 @@ class SentencePieceTokenizer(keras.layers.Layer):
         import tensorflow as tf
 
         ended = tf.cumsum(tf.cast((ids == END_ID) | (ids == PAD_ID), tf.int32), axis=1) > 0
-        return self._tensorflow.detokenize(tf.ragged.boolean_mask(ids, ~ended))
+        return self._tensorflow().detokenize(tf.ragged.boolean_mask(ids, ~ended))
 
     def decode(self, ids) -> list[str]:
         """Returns the texts of ids `(batch, length)` as a list; see `detokenize`."""
@@ -162,14 +162,12 @@ class SentencePieceTokenizer(keras.layers.Layer):
             ) from error
         return processor
 
-    @cached_property
     def _tensorflow(self):
         import tensorflow as tf
         import tensorflow_text as tf_text
 
-        # Made outside whichever graph comes first, so that every graph can use it.
-        with tf.init_scope():
-            return tf_text.SentencepieceTokenizer(self.pieces, out_type=tf.int32)
+        # Anew each time: TensorFlow drops one that is kept when a random seed is set.
+        return tf_text.SentencepieceTokenizer(self.pieces, out_type=tf.int32)
 
     def compute_output_spec(self, texts):
         return keras.KerasTensor((texts.shape[0], None), dtype="int32")

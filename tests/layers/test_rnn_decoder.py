@@ -84,6 +84,9 @@ def test_survives_saving(rng, inputs, predict_in_fresh_process, attention):
 def test_logits_are_float32_in_mixed_precision(rng, inputs, policy, attention):
     decoder = RNNDecoder(**ARGUMENTS | {"attention": attention}, dtype=policy)
     logits = decoder(*inputs)
+    state = decoder.start(inputs[1])
+    dtypes = {keras.backend.standardize_dtype(tensor.dtype) for tensor in state.values()}
+    assert dtypes <= {policy.removeprefix("mixed_"), "bool"}
     assert keras.backend.standardize_dtype(logits.dtype) == "float32"
     whole = built(rng, attention)
     decoder.set_weights(whole.get_weights())
@@ -93,6 +96,9 @@ def test_logits_are_float32_in_mixed_precision(rng, inputs, policy, attention):
 def test_refuses_scores_where_there_is_no_attention(rng, inputs):
     with pytest.raises(ValueError, match="`return_attention_scores` must be False"):
         built(rng, None)(*inputs, return_attention_scores=True)
+    symbols = keras.Input((None,), dtype="int32"), keras.Input((None, MEMORY_DIM))
+    with pytest.raises(ValueError, match="`return_attention_scores` must be False"):
+        built(rng, None)(*symbols, return_attention_scores=True)
 
 
 @pytest.mark.parametrize(

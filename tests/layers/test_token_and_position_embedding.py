@@ -101,6 +101,11 @@ def test_an_offset_is_a_part_of_a_longer_sequence(rng, positions):
         np.testing.assert_allclose(part, whole[:, offset : offset + 3], rtol=0, atol=1e-6)
 
 
+def test_refuses_an_offset_that_leads_beyond_maxlen(rng):
+    with pytest.raises(ValueError, match=r"at most maxlen=20 .* length 5 at offset 16"):
+        built(rng)(np.ones((1, 5), "int32"), offset=16)
+
+
 def test_refuses_other_positions():
     with pytest.raises(ValueError, match=r"`positions` must be 'trained' or 'sinusoidal'.*'none'"):
         TokenAndPositionEmbedding(7, 11, 3, positions="none")

@@ -1,9 +1,11 @@
 """The decoder block: against the equation, causal, cached as uncached."""
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
 from support.checks import (
+    MIXED_TOLERANCE,
     NOT_POSITIVE_INTEGERS,
     check_layer,
     numpy,
@@ -54,6 +56,51 @@ def test_equals_the_equation(rng, norm_first, implicit):
     )
     for ours, theirs in zip(outputs, expected, strict=True):
         np.testing.assert_allclose(numpy(ours), theirs, rtol=0, atol=2e-5)
+
+
+@pytest.mark.parametrize("norm_first", [False, True])
+def test_equals_keras_hub(rng, norm_first):
+    keras_hub = pytest.importorskip("keras_hub")
+    ours = TransformerDecoderBlock(DIM, HEADS, 12, key_dim=DIM // HEADS, norm_first=norm_first)
+    ours.build((None, None, DIM), (None, None, DIM))
+    randomise(ours, rng)
+    theirs = keras_hub.layers.TransformerDecoder(
+        12, HEADS, layer_norm_epsilon=ours.epsilon, normalize_first=norm_first
+    )
+    theirs.build((None, None, DIM), (None, None, DIM))
+    for our_part, their_part in {
+        "attention": "_self_attention_layer",
+        "attention_norm": "_self_attention_layer_norm",
+        "memory_attention": "_cross_attention_layer",
+        "memory_attention_norm": "_cross_attention_layer_norm",
+        "feed_forward_hidden": "_feedforward_intermediate_dense",
+        "feed_forward_output": "_feedforward_output_dense",
+        "feed_forward_norm": "_feedforward_layer_norm",
+    }.items():
+        # Their attentions have an axis for the heads.
+        values = getattr(ours, our_part).get_weights()
+        for variable, value in zip(getattr(theirs, their_part).weights, values, strict=True):
+            variable.assign(value.reshape(variable.shape))
+    x, memory = (rng.normal(size=(BATCH, n, DIM)).astype("float32") for n in (LENGTH, KEYS))
+    exists, memory_exists = random_mask(rng, BATCH, LENGTH), random_mask(rng, BATCH, KEYS)
+    exists[:, 0] = True  # theirs gives no weights at all where there is nothing to look at
+    expected = theirs(x, memory, decoder_padding_mask=exists, encoder_padding_mask=memory_exists)
+    given = ours(x, memory, inputs_mask=exists, memory_mask=memory_exists)
+    np.testing.assert_allclose(numpy(given), numpy(expected), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("policy", MIXED_TOLERANCE)
+def test_steps_in_half_precision(rng, policy):
+    block, (x, memory) = built(rng, dtype=policy), random_inputs(rng)
+    expected = numpy(block(x, memory))
+    state = block.start(memory, np.ones((BATCH, KEYS), bool), LENGTH)
+    for t in range(LENGTH):
+        outputs, state = block.step(x[:, t : t + 1], t, state)
+        tolerance = {"rtol": MIXED_TOLERANCE[policy], "atol": MIXED_TOLERANCE[policy]}
+        np.testing.assert_allclose(numpy(outputs)[:, 0], expected[:, t], **tolerance)
+    kept = [outputs, *(state[name] for name in state if name != "memory_mask")]
+    dtypes = {keras.backend.standardize_dtype(tensor.dtype) for tensor in kept}
+    assert dtypes == {policy.removeprefix("mixed_")}
 
 
 def test_weights_by_hand():

@@ -1,6 +1,5 @@
 """Translators: sizes by hand, padding, strings to strings, saved, aligned, refused."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -36,9 +35,12 @@ def tokenizer():
 
 @pytest.fixture(scope="module")
 def translators(tokenizer):
-    keras.utils.set_random_seed(0)
-    size = tokenizer.vocab_size
-    return {name: Translator(tokenizer, tokenizer, m, 9) for name, m in models(size, size).items()}
+    rng, size, translators = np.random.default_rng(0), tokenizer.vocab_size, {}
+    for name, model in models(size, size).items():
+        # So large that what is read makes a difference to what is written.
+        model.set_weights([rng.normal(0, 0.4, w.shape) for w in model.get_weights()])
+        translators[name] = Translator(tokenizer, tokenizer, model, 9)
+    return translators
 
 
 def test_weights_by_hand():
@@ -74,7 +76,6 @@ def test_translates_in_order_whatever_the_batches(translators, name):
     expected = translators[name].translate(TEXTS)
     assert translators[name].translate(TEXTS, batch_size=2) == expected
     assert [translators[name].translate([text])[0] for text in TEXTS[:5]] == expected[:5]
-    assert len(set(expected)) > 1
 
 
 @every_model

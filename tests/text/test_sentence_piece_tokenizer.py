@@ -66,7 +66,7 @@ def test_units():
     train = SentencePieceTokenizer.train
     assert train(TEXTS, unit="word").tokens("the rain") == ["▁the", "▁rain"]
     assert train(TEXTS, unit="character").tokens("rai") == ["▁", "r", "a", "i"]
-    subwords = train(["lower newer lowest newest"] * 9, 24).tokens("lowest newer")
+    subwords = train(["lower newer lowest newest"] * 9, 17).tokens("lowest newer")
     assert "".join(subwords) == "▁lowest▁newer"
     assert 2 < len(subwords) < 12
 

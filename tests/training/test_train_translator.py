@@ -46,7 +46,7 @@ def test_leaves_its_results(trained, pairs):
 def test_learns(trained):
     first, last = trained[2]["epochs"]
     assert last["loss"] < first["loss"]
-    assert last["val_accuracy"] > 0.15  # of some 15 characters that it may write
+    assert last["val_loss"] < first["val_loss"]
 
 
 @pytest.mark.parametrize(
