@@ -65,7 +65,9 @@ def test_every_model_trains_and_translates(pairs, tmp_path, settings):
     assert len(set(metrics["data"]["vocabularies"])) == (1 if "unit" in settings else 2)
 
 
-@pytest.mark.parametrize("model", ["rnn-attention", "transformer"])
+@pytest.mark.parametrize(
+    "model", [pytest.param("rnn-attention", marks=pytest.mark.slow), "transformer"]
+)
 def test_killed_and_resumed_it_ends_with_the_same_weights(pairs, tmp_path, monkeypatch, model):
     settings = SETTINGS | {"model": model}
     whole, _ = train_translator(pairs, tmp_path / "whole", **settings)
