@@ -137,3 +137,40 @@ def test_no_global_state_is_touched():
     plots.position_heat_map(np.eye(3))
     assert pyplot.get_fignums() == []
     assert dict(matplotlib.rcParams) == before
+
+
+def test_alignment_has_the_source_across_and_the_translation_down(tmp_path):
+    weights = np.array([[[0.9, 0.1, 0.0], [0.2, 0.2, 0.6]], [[0.7, 0.3, 0.0], [0.0, 0.0, 1.0]]])
+    figure = plots.alignment(weights, ["a", "b", "c"], ["x", "y"])
+    axes = figure.axes[0]
+    np.testing.assert_allclose(axes.images[0].get_array(), weights.mean(axis=0))
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["a", "b", "c"]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["x", "y"]
+    saved(figure, tmp_path / "alignment.png")
+
+
+def test_position_similarity_is_1_at_the_anchor_and_by_distance_from_it(rng):
+    vectors = {"fixed": rng.normal(size=(9, 4)), "trained": rng.normal(size=(7, 4))}
+    [axes] = plots.position_similarity(vectors, anchor=3).axes
+    for line, (name, table) in zip(axes.lines, vectors.items(), strict=True):
+        assert line.get_label() == name
+        distances, similarity = line.get_data()
+        assert distances.tolist() == list(range(-3, len(table) - 3))
+        assert similarity[3] == pytest.approx(1)
+        a, b = table[3], table[5]
+        expected = a @ b / np.linalg.norm(a) / np.linalg.norm(b)
+        assert similarity[5] == pytest.approx(expected)
+
+
+def test_accuracy_by_length_puts_groups_at_their_middle():
+    groups = [
+        {"shortest": 5, "longest": 5, "token_accuracy": 1.0},
+        {"shortest": 6, "longest": 10, "token_accuracy": 0.5},
+    ]
+    [axes] = plots.accuracy_by_length({"rnn": groups}, trained_up_to=8).axes
+    assert axes.lines[0].get_xydata().tolist() == [[5, 1.0], [8, 0.5]]
+    assert set(axes.lines[1].get_xdata()) == {8}
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == [
+        "rnn",
+        "longest in training",
+    ]

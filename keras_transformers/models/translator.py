@@ -154,13 +154,18 @@ class Translator(keras.Model):
         Raises:
             ValueError: if the decoder has no attention.
         """
+        decoder = self.model.get_layer("decoder")
+        if getattr(decoder, "attention", "") is None:
+            raise ValueError(
+                "the translator has no attention, so that there is nothing to align by"
+            )
         if translation is None:
             [translation] = self.translate([text])
         source, target = self.source_tokenizer([text]), self.target_tokenizer([translation])
         target = np.array(target)[:, : len(self.target_tokenizer.tokens(translation))]
         memory = self.model.get_layer("encoder")(source)
         decoder_ids = np.concatenate([[[START_ID]], target], axis=1)
-        _, *weights = self.model.get_layer("decoder")(
+        _, *weights = decoder(
             decoder_ids, memory, memory_mask=source != 0, return_attention_scores=True
         )
         written = [*self.target_tokenizer.tokens(translation), "</s>"]

@@ -116,7 +116,7 @@ def test_aligns_what_it_writes_with_what_it_read(translators, name, axes):
 
 
 def test_without_attention_there_is_nothing_to_align(translators):
-    with pytest.raises(ValueError, match="`return_attention_scores` must be False"):
+    with pytest.raises(ValueError, match="the translator has no attention"):
         translators["rnn"].align("3 May 2021")
 
 
