@@ -93,7 +93,7 @@ def _search(decoder, memory, memory_mask, beam, alpha, start_id, end_id, max_len
         return ops.logical_and(t < max_length, ops.logical_not(ops.all(ended)))
 
     def write(t, tokens, ended, ids, sums, lengths, state):
-        logits, state = decoder.step(ops.reshape(tokens, (-1,)), t, state)
+        logits, after = decoder.step(ops.reshape(tokens, (-1,)), t, state)
         vocab_size = logits.shape[-1]
         log_probabilities = ops.reshape(of_tokens(logits), (batch, beam, vocab_size))
         # Behind an end there is padding, at no cost, and nothing else.
@@ -119,7 +119,10 @@ def _search(decoder, memory, memory_mask, beam, alpha, start_id, end_id, max_len
         sums = ops.take_along_axis(ops.reshape(sums, (batch, beam * vocab_size)), best, axis=1)
         ids = ops.where(ops.arange(max_length) == t, tokens[..., None], reordered(ids))
         ended = ops.logical_or(reordered(ended), tokens == end_id)
-        state = tree.map_structure(of_the_best, state)
+        # What a step leaves alone, such as the memory, is the same for all of a sequence.
+        state = tree.map_structure(
+            lambda old, new: old if new is old else of_the_best(new), state, after
+        )
         return t + 1, tokens, ended, ids, sums, reordered(lengths), state
 
     # In the beginning all candidates are the same, so that only the first may go on.

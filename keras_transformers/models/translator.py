@@ -94,7 +94,8 @@ class Translator(keras.Model):
         beam: int = 1,
         batch_size: int = 128,
         return_scores: bool = False,
-    ) -> list[str] | tuple[list[str], np.ndarray]:
+        return_alignment: bool = False,
+    ) -> list[str] | tuple:
         """Translates texts; those of like length share a batch.
 
         Args:
@@ -102,13 +103,15 @@ class Translator(keras.Model):
             beam: int, the number of candidates in view.
             batch_size: int, texts in a batch.
             return_scores: bool, whether to return the translations' scores too, see `beam_search`.
+            return_alignment: bool, whether to return what `align` gives for each of them too.
 
         Returns:
-            The translations, a list of str; with `return_scores=True` a pair of them and their
-            scores, float32 of shape `(len(texts),)`.
+            The translations, a list of str; if more is asked for, a tuple of them, their scores,
+            float32 of shape `(len(texts),)`, and a list of their alignments, as far as asked for.
 
         Raises:
-            ValueError: if `texts` is a single string, or a size is not a positive integer.
+            ValueError: if `texts` is a single string, a size is not a positive integer, or an
+                alignment is asked for where there is no attention.
         """
         import tensorflow as tf
 
@@ -124,7 +127,12 @@ class Translator(keras.Model):
             rows = order[begin : begin + batch_size]
             ids, scores[rows] = search(tf.constant([texts[row] for row in rows]))
             translations[rows] = self.target_tokenizer.decode(ids)
-        return (list(translations), scores) if return_scores else list(translations)
+        results = [list(translations)]
+        if return_scores:
+            results.append(scores)
+        if return_alignment:
+            results.append([self.align(*pair) for pair in zip(texts, translations, strict=True)])
+        return tuple(results) if len(results) > 1 else results[0]
 
     def _compiled(self, beam):
         import tensorflow as tf

@@ -115,6 +115,20 @@ def test_aligns_what_it_writes_with_what_it_read(translators, name, axes):
     assert translators[name].align("3 May 2021")[1] == read
 
 
+def test_translations_come_with_their_alignments_on_request(translators):
+    translator = translators["rnn-attention"]
+    translations, scores, alignments = translator.translate(
+        TEXTS[:2], return_scores=True, return_alignment=True
+    )
+    assert len(scores) == 2
+    for text, translation, (weights, read, written) in zip(
+        TEXTS, translations, alignments, strict=False
+    ):
+        expected = translator.align(text, translation)
+        np.testing.assert_array_equal(weights, expected[0])
+        assert (read, written) == expected[1:]
+
+
 def test_without_attention_there_is_nothing_to_align(translators):
     with pytest.raises(ValueError, match="the translator has no attention"):
         translators["rnn"].align("3 May 2021")
