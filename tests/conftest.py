@@ -52,6 +52,22 @@ def predict_in_fresh_process(tmp_path):
     return predict
 
 
+@pytest.fixture
+def run(capsys):
+    """Runs a command of the command line; gives its exit code and what it printed."""
+    from keras_transformers import cli
+
+    def run(*arguments):
+        capsys.readouterr()
+        try:
+            code = cli.main([str(argument) for argument in arguments])
+        except SystemExit as error:  # argparse's way
+            code = error.code
+        return code, *capsys.readouterr()
+
+    return run
+
+
 @pytest.fixture(scope="session")
 def news_directory(tmp_path_factory):
     """A directory with some of the sample's rows, in AG News' layout."""

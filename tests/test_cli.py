@@ -39,21 +39,6 @@ def trained(news_directory, tmp_path_factory):
 
 
 @pytest.fixture
-def run(capsys):
-    """Runs a command; gives its exit code and what it printed."""
-
-    def run(*arguments):
-        capsys.readouterr()
-        try:
-            code = cli.main([str(argument) for argument in arguments])
-        except SystemExit as error:  # argparse's way
-            code = error.code
-        return code, *capsys.readouterr()
-
-    return run
-
-
-@pytest.fixture
 def refused(run):
     """Runs a command that must be refused; gives its one line."""
 

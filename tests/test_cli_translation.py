@@ -22,21 +22,6 @@ def pairs_directory(tmp_path_factory):
     return directory
 
 
-@pytest.fixture
-def run(capsys):
-    """Runs a command; gives its exit code and what it printed."""
-
-    def run(*arguments):
-        capsys.readouterr()
-        try:
-            code = cli.main([str(argument) for argument in arguments])
-        except SystemExit as error:  # argparse's way
-            code = error.code
-        return code, *capsys.readouterr()
-
-    return run
-
-
 @pytest.fixture(scope="module", params=["rnn", "rnn-attention", "transformer"])
 def trained(request, pairs_directory, tmp_path_factory):
     output = tmp_path_factory.mktemp("runs") / request.param

@@ -33,7 +33,7 @@ class SinusoidalPositionEncoding(keras.layers.Layer):
         >>> import numpy as np
         >>> from keras_transformers.layers import SinusoidalPositionEncoding
         >>> encoding = SinusoidalPositionEncoding()
-        >>> np.round(encoding(np.zeros((1, 3, 4))), 2)[0].tolist()
+        >>> np.array(encoding(np.zeros((1, 3, 4)))[0], "float64").round(2).tolist()
         [[0.0, 1.0, 0.0, 1.0], [0.84, 0.54, 0.01, 1.0], [0.91, -0.42, 0.02, 1.0]]
     """
 

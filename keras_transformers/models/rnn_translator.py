@@ -42,7 +42,7 @@ def rnn_translator(
         >>> model = rnn_translator(100, 80, embed_dim=16, units=32, attention="bahdanau")
         >>> source_ids, decoder_ids = np.array([[7, 3, 9, 0]]), np.array([[2, 5, 4]])
         >>> model((source_ids, decoder_ids)).shape, model.count_params()
-        (TensorShape([1, 3, 80]), 29328)
+        (TensorShape([1, 3, 80]), 31776)
     """
     decoder = RNNDecoder(
         target_vocab_size, embed_dim, units, attention=attention, rate=rate, name="decoder"

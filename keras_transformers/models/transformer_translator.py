@@ -54,7 +54,7 @@ def transformer_translator(
         >>> model = transformer_translator(100, 80, embed_dim=32, num_heads=2, ff_dim=64)
         >>> source_ids, decoder_ids = np.array([[7, 3, 9, 0]]), np.array([[2, 5, 4]])
         >>> model((source_ids, decoder_ids)).shape, model.count_params()
-        (TensorShape([1, 3, 80]), 48464)
+        (TensorShape([1, 3, 80]), 48592)
     """
     check_positive("num_blocks", num_blocks)
     decoder = TransformerDecoder(
