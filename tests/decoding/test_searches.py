@@ -174,7 +174,9 @@ def decoders():
     yield TransformerDecoder(VOCAB_SIZE, 9, **sizes, positions="trained")
 
 
-@pytest.mark.parametrize("decoder", list(decoders()), ids=["rnn", "attention", "sinusoidal", "trained"])
+@pytest.mark.parametrize(
+    "decoder", list(decoders()), ids=["rnn", "attention", "sinusoidal", "trained"]
+)
 def test_real_decoders_write_what_they_would_without_a_cache(rng, decoder):
     memory = rng.normal(size=(5, 4, 6)).astype("float32")
     mask = np.arange(4)[None] < [[4], [3], [4], [1], [2]]
