@@ -102,24 +102,25 @@ class MultiHeadAttention(keras.layers.Layer):
         if fast_form := fast.attention(self, query, value):
             outputs, weights = fast_form(query, value, mask, training)
         else:
-            q = self.project(self.query_dense, query)  # (batch, queries, heads, key_dim)
-            k = self.project(self.key_dense, value)  # (batch, keys, heads, key_dim)
-            v = self.project(self.value_dense, value)  # (batch, keys, heads, key_dim)
+            q = self.project(self.query_dense, query)  # (batch, heads, queries, key_dim)
+            k = self.project(self.key_dense, value)  # (batch, heads, keys, key_dim)
+            v = self.project(self.value_dense, value)  # (batch, heads, keys, key_dim)
             outputs, weights = self.attend(q, k, v, mask, training)
         return (outputs, weights) if return_attention_scores else outputs
 
     def project(self, dense, x):
-        """Projects vectors of shape `(batch, length, dim)` for each head."""
+        """Projects `(batch, length, dim)` for each head, to `(batch, heads, length, key_dim)`."""
         batch, length, _ = ops.shape(x)
         projected = fast.by_vector(dense, x)
-        return ops.reshape(projected, (batch, length, self.num_heads, self.key_dim))
+        by_heads = ops.reshape(projected, (batch, length, self.num_heads, self.key_dim))
+        return ops.transpose(by_heads, (0, 2, 1, 3))
 
     def attend(self, q, k, v, mask, training):
         """Computes the equation from queries, keys and values on."""
-        scores = ops.einsum("bqhd,bkhd->bhqk", q / math.sqrt(self.key_dim), k)
+        scores = ops.einsum("bhqd,bhkd->bhqk", q / math.sqrt(self.key_dim), k)
         weights = masked_softmax(scores, mask)  # (batch, heads, queries, keys)
         dropped = self.dropout_layer(weights, training=training)
-        heads = ops.einsum("bhqk,bkhd->bqhd", dropped, v)  # (batch, queries, heads, key_dim)
+        heads = ops.einsum("bhqk,bhkd->bqhd", dropped, v)  # (batch, queries, heads, key_dim)
         joined = ops.reshape(heads, (*ops.shape(heads)[:2], self.num_heads * self.key_dim))
         return fast.by_vector(self.output_dense, joined), weights
 

@@ -155,7 +155,7 @@ class TransformerDecoderBlock(TransformerBlock):
         """
         attention = self.memory_attention
         empty = ops.zeros(
-            (ops.shape(memory)[0], length, self.num_heads, self.key_dim), self.compute_dtype
+            (ops.shape(memory)[0], self.num_heads, length, self.key_dim), self.compute_dtype
         )
         return {
             "keys": empty,
@@ -179,11 +179,11 @@ class TransformerDecoderBlock(TransformerBlock):
         inputs = ops.cast(inputs, self.compute_dtype)
         own, memory = self.attention, self.memory_attention
         kept = dict(state)
-        places = ops.arange(ops.shape(state["keys"])[1])
+        places = ops.arange(ops.shape(state["keys"])[2])
 
         def ask_itself(x):
             # Not ops.slice_update, for which TensorFlow compiles with XLA, anew for each shape.
-            here = (places == position)[:, None, None]
+            here = (places == position)[:, None]
             for name, dense in (("keys", own.key_dense), ("values", own.value_dense)):
                 kept[name] = ops.where(here, own.project(dense, x), kept[name])
             q, past = own.project(own.query_dense, x), (places <= position)[None, None]

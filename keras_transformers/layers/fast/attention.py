@@ -80,7 +80,7 @@ def for_one_query(layer, query, value, mask, training):
     """
     keys = _by_heads(layer, layer.key_dense.kernel) / math.sqrt(layer.key_dim)
 
-    q = ops.einsum("bqhc,dhc->bqhd", layer.project(layer.query_dense, query), keys)
+    q = ops.einsum("bhqc,dhc->bqhd", layer.project(layer.query_dense, query), keys)
     weights = masked_softmax(ops.einsum("bqhd,bkd->bqhk", q, value), mask, heads_axis=2)
     dropped = layer.dropout_layer(weights, training=training)
     gathered = ops.einsum("bqhk,bkd->bqhd", dropped, value)
