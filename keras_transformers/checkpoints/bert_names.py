@@ -143,6 +143,19 @@ def named_variables(encoder) -> dict:
             f"encoder.layer.{i}.output.dense": block.feed_forward_output,
             f"encoder.layer.{i}.output.LayerNorm": block.feed_forward_norm,
         }
+    return _variables(modules)
+
+
+def named_head_variables(head) -> dict:
+    """Returns a built `MaskedLMHead`'s variables under Hugging Face's names."""
+    modules = {
+        "cls.predictions.transform.dense": head.transform_dense,
+        "cls.predictions.transform.LayerNorm": head.transform_norm,
+    }
+    return {**_variables(modules), "cls.predictions.bias": head.output_bias}
+
+
+def _variables(modules):
     return {
         f"{module}.{VARIABLES[variable.name]}": variable
         for module, layer in modules.items()

@@ -16,6 +16,7 @@ from keras_transformers.checkpoints.bert_names import (
     ENCODER,
     MASKED_LM,
     from_distilbert,
+    named_head_variables,
     named_variables,
 )
 from keras_transformers.checkpoints.hugging_face import (
@@ -125,7 +126,22 @@ def assign_tensors(encoder, tensors: dict[str, np.ndarray]) -> None:
     Raises:
         ValueError: if tensors are missing, surplus or of another shape; the message names them.
     """
-    variables = named_variables(encoder)
+    _assign(named_variables(encoder), tensors)
+
+
+def assign_masked_lm(head, tensors: dict[str, np.ndarray]) -> None:
+    """Gives a `MaskedLMHead` the weights of a checkpoint, `BertCheckpoint.masked_lm`.
+
+    A `decoder.weight` is left alone: it repeats the token matrix, which the head shares.
+
+    Raises:
+        ValueError: if tensors are missing, surplus or of another shape; the message names them.
+    """
+    tensors = {MASKED_LM + n: t for n, t in tensors.items() if not n.startswith("decoder.")}
+    _assign(named_head_variables(head), tensors)
+
+
+def _assign(variables, tensors):
     is_kernel = {name: variable.name == "kernel" for name, variable in variables.items()}
     shapes = {name: v.shape[::-1] if is_kernel[name] else v.shape for name, v in variables.items()}
     check_tensors(tensors, shapes)

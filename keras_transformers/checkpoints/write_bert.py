@@ -13,31 +13,43 @@ from keras_transformers.checkpoints.bert_names import (
     ARGUMENTS,
     DISTILBERT_CONFIG,
     DISTILBERT_EPSILON,
+    MASKED_LM,
+    named_head_variables,
     named_variables,
     to_distilbert,
 )
 
 
-def write_bert(encoder, directory: str | os.PathLike) -> None:
+def write_bert(encoder, directory: str | os.PathLike, *, head=None, dtype: str = "float32") -> None:
     """Writes a `BertEncoder` as `config.json` and `model.safetensors`; see `save_pretrained`.
+
+    Args:
+        encoder: the `BertEncoder`.
+        directory: made if it does not exist.
+        head: optional, the `MaskedLMHead` that it was trained with.
+        dtype: the type of all tensors, `"float32"` or `"float16"`.
 
     Raises:
         ValueError: if the layout cannot hold the encoder: an activation that it has no name for,
-            or no segments together with a pooler or another epsilon than 1e-12; or if the
-            directory holds a checkpoint in shards, which some readers prefer to the new file.
+            or no segments together with a head, a pooler or another epsilon than 1e-12; if the
+            directory holds a checkpoint in shards, which some readers prefer to the new file; or
+            if `dtype` is neither of the two.
     """
     from safetensors.numpy import save_file
 
     directory = Path(directory)
-    config, rename = _layout(encoder)
+    if dtype not in ("float32", "float16"):
+        raise ValueError(f"`dtype` must be 'float32' or 'float16'. Received: {dtype=}")
+    config, rename = _layout(encoder, head, dtype)
     index = directory / "model.safetensors.index.json"
     if index.exists():
         raise ValueError(
             f"`directory` must not hold a checkpoint in shards. Received: one with {index.name}"
         )
+    variables = named_variables(encoder) | (named_head_variables(head) if head else {})
     tensors = {
-        rename(name): np.ascontiguousarray(_as_saved(variable))
-        for name, variable in named_variables(encoder).items()
+        rename(name): np.ascontiguousarray(_as_saved(variable, dtype))
+        for name, variable in variables.items()
     }
     directory.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=directory) as unfinished:
@@ -48,22 +60,24 @@ def write_bert(encoder, directory: str | os.PathLike) -> None:
             os.replace(Path(unfinished, file), directory / file)
 
 
-def _as_saved(variable):
-    values = ops.convert_to_numpy(variable).astype("float32", copy=False)
+def _as_saved(variable, dtype):
+    values = ops.convert_to_numpy(variable).astype(dtype, copy=False)
     return values.T if variable.name == "kernel" else values
 
 
-def _layout(encoder):
+def _layout(encoder, head, dtype):
     """Returns the configuration and how to rename the tensors: a BERT's or a DistilBERT's."""
     config = {name: getattr(encoder, argument) for argument, name in ARGUMENTS.items()}
     config["hidden_act"] = _activation_name(encoder.activation)
-    common = {"pad_token_id": 0, "torch_dtype": "float32"}
+    common = {"pad_token_id": 0, "torch_dtype": dtype}
     if encoder.type_vocab_size:
-        return {"architectures": ["BertModel"], "model_type": "bert", **config, **common}, str
-    if encoder.pooler or encoder.epsilon != DISTILBERT_EPSILON:
+        architecture = "BertForMaskedLM" if head else "BertModel"
+        config = {"architectures": [architecture], "model_type": "bert", **config, **common}
+        return config, _in_masked_lm if head else str
+    if head or encoder.pooler or encoder.epsilon != DISTILBERT_EPSILON:
         raise ValueError(
-            "An encoder without segments is written as a DistilBERT, which has no pooler and "
-            f"epsilon={DISTILBERT_EPSILON}. "
+            "An encoder without segments is written as a DistilBERT, here without a head, which "
+            f"has no pooler and epsilon={DISTILBERT_EPSILON}. "
             f"Received: pooler={encoder.pooler}, epsilon={encoder.epsilon}"
         )
     config = {distilbert: config[bert] for distilbert, bert in DISTILBERT_CONFIG.items()}
@@ -73,6 +87,10 @@ def _layout(encoder):
         **config,
         **common,
     }, to_distilbert
+
+
+def _in_masked_lm(name):
+    return name if name.startswith(MASKED_LM) else f"bert.{name}"
 
 
 def _activation_name(activation):

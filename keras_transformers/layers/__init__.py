@@ -3,6 +3,7 @@
 from keras_transformers.layers.bahdanau_attention import BahdanauAttention
 from keras_transformers.layers.fast import plain
 from keras_transformers.layers.masked_average_pooling_1d import MaskedAveragePooling1D
+from keras_transformers.layers.masked_lm_head import MaskedLMHead
 from keras_transformers.layers.multi_head_attention import MultiHeadAttention
 from keras_transformers.layers.multi_head_self_attention import MultiHeadSelfAttention
 from keras_transformers.layers.rnn_decoder import RNNDecoder
@@ -17,6 +18,7 @@ __all__ = [
     "BahdanauAttention",
     "HubLayer",
     "MaskedAveragePooling1D",
+    "MaskedLMHead",
     "MultiHeadAttention",
     "MultiHeadSelfAttention",
     "RNNDecoder",

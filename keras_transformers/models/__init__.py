@@ -6,6 +6,10 @@ from keras_transformers.models.encoder_classifier import encoder_classifier
 from keras_transformers.models.load_classifier import load_classifier
 from keras_transformers.models.load_trained import load_trained
 from keras_transformers.models.load_translator import load_translator
+from keras_transformers.models.masked_language_model import (
+    MaskedLanguageModel,
+    masked_language_model,
+)
 from keras_transformers.models.rnn_translator import rnn_translator
 from keras_transformers.models.text_classifier import TextClassifier
 from keras_transformers.models.transformer_classifier import transformer_classifier
@@ -15,6 +19,7 @@ from keras_transformers.utils import lazily
 
 __all__ = [
     "BertEncoder",
+    "MaskedLanguageModel",
     "TextClassifier",
     "Translator",
     "bert_classifier",
@@ -23,6 +28,7 @@ __all__ = [
     "load_classifier",
     "load_trained",
     "load_translator",
+    "masked_language_model",
     "rnn_translator",
     "transformer_classifier",
     "transformer_translator",

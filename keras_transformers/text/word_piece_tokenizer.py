@@ -1,5 +1,6 @@
 """Text to the ids of BERT's word pieces."""
 
+import json
 import re
 from collections.abc import Sequence
 from functools import cached_property
@@ -21,6 +22,7 @@ from keras_transformers.text.unicode_classes import (
     WORD_BY_ITSELF,
     characters,
 )
+from keras_transformers.utils import replacing
 
 # While a text is normalised, private characters stand for the special tokens found in it.
 _PLACEHOLDERS = {token: chr(0x100000 + i) for i, token in enumerate(SPECIAL_TOKENS)}
@@ -134,6 +136,25 @@ class WordPieceTokenizer(keras.layers.Layer):
     def from_checkpoint(cls, directory: str | PathLike, **kwargs) -> "WordPieceTokenizer":
         """Opens a checkpoint whose local directory is known; otherwise as `from_pretrained`."""
         return cls(**(read_tokenizer(Path(directory)) | kwargs))
+
+    def save_pretrained(self, directory: str | PathLike) -> None:
+        """Writes `vocab.txt` and `tokenizer_config.json` as Hugging Face's libraries read them.
+
+        Files of these names are replaced. The directory is made if it does not exist.
+        """
+        directory = Path(directory)
+        directory.mkdir(parents=True, exist_ok=True)
+        settings = {
+            "tokenizer_class": "BertTokenizer",
+            "do_lower_case": self.lower_case,
+            "strip_accents": self.strip_accents,
+            "tokenize_chinese_chars": True,
+            "model_max_length": self.max_length,
+        }
+        with replacing(directory / "vocab.txt") as path:
+            path.write_text("\n".join(self.vocabulary) + "\n", encoding="utf-8")
+        with replacing(directory / "tokenizer_config.json") as path:
+            path.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
 
     def call(self, texts, length=None):
         import tensorflow_text as tf_text

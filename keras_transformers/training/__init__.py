@@ -9,6 +9,7 @@ from keras_transformers.training.fine_tune import fine_tune
 from keras_transformers.training.fit import fit
 from keras_transformers.training.fused_adam import FusedAdam
 from keras_transformers.training.masked_cross_entropy import MaskedCrossEntropy, TokenAccuracy
+from keras_transformers.training.pretrain import pretrain
 from keras_transformers.training.train_from_scratch import train_from_scratch
 from keras_transformers.training.train_frozen import train_frozen
 from keras_transformers.training.train_translator import train_translator
@@ -27,6 +28,7 @@ __all__ = [
     "evaluate_translator",
     "fine_tune",
     "fit",
+    "pretrain",
     "train_from_scratch",
     "train_frozen",
     "train_translator",

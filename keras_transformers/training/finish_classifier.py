@@ -25,6 +25,7 @@ def finish_classifier(
     """
     test, probabilities = evaluate(model, news.test_texts, news.test_labels)
     predicted = probabilities.argmax(axis=-1)
+    run.save(model)
     return run.finish(
         model,
         history,

@@ -23,8 +23,8 @@ class RunDirectory:
     """Holds what a run needs to be resumed, and in the end its results.
 
     While the run lasts, `checkpoint` in it has the arguments the run began with and the state
-    after its last epoch. `finish` leaves `model.keras`, `metrics.json` and pictures, each written
-    to the end before it takes its name.
+    after its last epoch. `save` leaves `model.keras`, `finish` `metrics.json` and pictures, each
+    written to the end before it takes its name.
 
     Args:
         directory: where to; made if it is not there.
@@ -74,6 +74,11 @@ class RunDirectory:
         self.prepared = time.perf_counter() - self.started
         return fit(model, make_batches, directory=self.checkpoint, resume=self.resume, **options)
 
+    def save(self, model: keras.Model) -> None:
+        """Writes the trained model, for users, to `model.keras`."""
+        with replacing(self.path / "model.keras") as path:
+            model.save(path)
+
     def finish(
         self,
         model: keras.Model,
@@ -84,10 +89,10 @@ class RunDirectory:
         figures: dict[str, "Figure"],
         **found,
     ) -> dict:
-        """Writes the results.
+        """Writes the results but the model itself.
 
         Args:
-            model: the trained model, for users.
+            model: the trained model.
             history: what `fit` returned.
             data: dict, what it was trained and tested on.
             test: dict, what was measured on the test part.
@@ -111,8 +116,6 @@ class RunDirectory:
                 for package in ("keras_transformers", "keras", "tensorflow")
             },
         }
-        with replacing(self.path / "model.keras") as path:
-            model.save(path)
         for name, figure in figures.items():
             with replacing(self.path / name) as path:
                 figure.savefig(path)

@@ -171,3 +171,36 @@ class Translation(_Checked):
     max_length: int = setting(
         128, POSITIVE_INT, "tokens of a sentence; longer ones are not trained on"
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class Pretraining(_Checked):
+    """Settings of `pretrain`."""
+
+    size: str = setting(
+        "small",
+        ("tiny", "mini", "small"),
+        "2 layers of 64 numbers, 2 layers of 128, or 4 layers of 128 as in TensorFlow Hub's "
+        "small BERT",
+    )
+    vocab_size: int = setting(8000, POSITIVE_INT, "word pieces to learn")
+    steps: int = setting(
+        5000, POSITIVE_INT, "training steps, of which each is a batch; counted in whole hundreds"
+    )
+    batch_size: int = setting(128, POSITIVE_INT, "texts in a batch")
+    learning_rate: float = setting(1e-3, POSITIVE, "the highest learning rate")
+    warmup: float = setting(0.1, SHARE, "the share of the steps in which the rate rises")
+    seed: int = setting(0, NATURAL, "random seed")
+    max_length: int = setting(
+        128,
+        Kind(int, lambda n: n >= 3, "an integer of at least 3", "N"),
+        "pieces of a text that are seen together; longer texts are divided",
+    )
+    whole_words: bool = setting(False, bool, "mask all pieces of a word together", "off")
+    rate: float = setting(0.0, SHARE, "dropout")
+    mixed_precision: str | None = setting(
+        None,
+        ("float16", "bfloat16"),
+        "compute in this type and keep the weights in float32",
+        "compute in float32",
+    )

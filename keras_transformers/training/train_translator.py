@@ -79,6 +79,7 @@ def train_translator(
     longest = max(map(len, train[1]))
     translator = Translator(*tokenizers, model, min(3 * longest // 2, settings.max_length) + 1)
     test, _ = evaluate_translator(translator, pairs.test_sources, pairs.test_targets)
+    run.save(translator)
     metrics = run.finish(
         translator,
         history,

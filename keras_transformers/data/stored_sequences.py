@@ -1,0 +1,48 @@
+"""Token sequences on disk."""
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from keras_transformers.utils import replacing
+
+IDS, LENGTHS = "ids.bin", "lengths.npy"
+
+
+class StoredSequences(Sequence):
+    """Token sequences that are read from disk as they are used; memory holds their lengths alone.
+
+    Args:
+        directory: what `StoredSequences.write` wrote.
+
+    Attributes:
+        lengths: int32 array of shape `(len(sequences),)`.
+    """
+
+    def __init__(self, directory: str | os.PathLike) -> None:
+        self.lengths = np.load(Path(directory, LENGTHS))
+        self._ids = np.memmap(Path(directory, IDS), "int32", "r")
+        self._ends = np.cumsum(self.lengths, dtype="int64")
+
+    @classmethod
+    def write(
+        cls, directory: str | os.PathLike, sequences: Iterable[np.ndarray]
+    ) -> "StoredSequences":
+        """Writes sequences one after the other; the directory is there only once all are in it."""
+        lengths = []
+        with replacing(directory) as temporary:
+            temporary.mkdir()
+            with open(temporary / IDS, "wb") as file:
+                for sequence in sequences:
+                    file.write(np.asarray(sequence, "int32").tobytes())
+                    lengths.append(len(sequence))
+            np.save(temporary / LENGTHS, np.array(lengths, "int32"))
+        return cls(directory)
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __getitem__(self, row: int) -> np.ndarray:
+        return self._ids[self._ends[row] - self.lengths[row] : self._ends[row]]
