@@ -6,6 +6,8 @@ from pathlib import Path
 from keras_transformers.checkpoints import hub_handle
 from keras_transformers.utils import one_line
 
+# A small BERT that comes with the package; the directory's README.md says what it is.
+NEWS_SMALL_BERT = "news-small-bert"
 _DOWNLOADS = ("*.json", "vocab.txt", "model*.safetensors")
 _TIMEOUT = 10  # Seconds that the Hugging Face Hub may take to answer.
 
@@ -14,8 +16,9 @@ def find_checkpoint(name_or_directory: str | os.PathLike) -> Path:
     """Finds the local directory of a checkpoint, downloading it if need be.
 
     Args:
-        name_or_directory: a directory, a model's name on the Hugging Face Hub, or the address or
-            local archive of a SavedModel. Of `export_to_hub`'s pair it is the encoder's.
+        name_or_directory: a directory, a model's name on the Hugging Face Hub, the address or
+            local archive of a SavedModel, or `"news-small-bert"`, which comes with the package. Of
+            `export_to_hub`'s pair it is the encoder's.
 
     Raises:
         FileNotFoundError: if there is no such directory, nor such a model in the caches of
@@ -25,6 +28,8 @@ def find_checkpoint(name_or_directory: str | os.PathLike) -> Path:
     if os.path.isdir(name):
         encoder = Path(name) / "encoder"
         return encoder if (encoder / "saved_model.pb").is_file() else Path(name)
+    if name == NEWS_SMALL_BERT:
+        return Path(__file__).with_name(NEWS_SMALL_BERT)
     try:
         if "://" in name or os.path.isfile(name):
             return Path(hub_handle.find_saved_model(name))

@@ -6,6 +6,7 @@ import itertools
 import sys
 from pathlib import Path
 
+from keras_transformers.checkpoints.find_checkpoint import NEWS_SMALL_BERT
 from keras_transformers.training.settings import NATURAL, POSITIVE_INT, Kind
 
 PROGRAM = "keras-transformers"
@@ -14,6 +15,10 @@ NEWS_HELP = (
     "'ag-news', 'sample' (1,000 fictional briefs that come with the package), a directory with "
     "train.csv and test.csv in AG News' layout, or 'auto': AG News where it is on disk or can be "
     "downloaded, else the sample (default: auto)"
+)
+TEXTS_HELP = (
+    "text files in UTF-8, each line a text, of any size; or one of what follows, for its training "
+    f"texts: {NEWS_HELP}"
 )
 PAIRS_HELP = (
     "'dates' (as people write them, to ISO form) or 'reversal' (of letters), both generated; 'ted' "
@@ -62,14 +67,16 @@ def number(kind: Kind):
     return read
 
 
-def add_data(parser: argparse.ArgumentParser, help_text: str = NEWS_HELP) -> None:
-    """Adds `--data`, as `load_news` or `load_pairs` takes it."""
-    parser.add_argument("--data", default="auto", metavar="DATA", help=help_text)
+def add_data(parser: argparse.ArgumentParser, help_text: str = NEWS_HELP, **form) -> None:
+    """Adds `--data`, as `load_news`, `load_pairs` or `load_texts` takes it."""
+    parser.add_argument("--data", default="auto", metavar="DATA", help=help_text, **form)
 
 
-def add_run(parser: argparse.ArgumentParser, output: str, data_help: str = NEWS_HELP) -> None:
+def add_run(
+    parser: argparse.ArgumentParser, output: str, data_help: str = NEWS_HELP, **data_form
+) -> None:
     """Adds the data, where a run's results go and whether it is resumed."""
-    add_data(parser, data_help)
+    add_data(parser, data_help, **data_form)
     parser.add_argument(
         "--output",
         type=Path,
@@ -77,9 +84,7 @@ def add_run(parser: argparse.ArgumentParser, output: str, data_help: str = NEWS_
         metavar="DIR",
         help=f"where the results go (default: {output})",
     )
-    parser.add_argument(
-        "--resume", action="store_true", help="continue a stopped run after its last whole epoch"
-    )
+    parser.add_argument("--resume", action="store_true", help="continue a run that was stopped")
 
 
 def add_seed(parser: argparse.ArgumentParser) -> None:
@@ -94,8 +99,9 @@ def add_hub_encoder(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--encoder",
         metavar="BERT",
-        help="a TensorFlow Hub handle, a directory with the pair that export_to_hub writes, or a "
-        f"Hugging Face directory (default: {SMALL_BERT})",
+        help="a TensorFlow Hub handle, a directory with the pair that export_to_hub writes, a "
+        f"Hugging Face directory, or {NEWS_SMALL_BERT}, which comes with the package (default: "
+        f"{SMALL_BERT}, or where it cannot be had {NEWS_SMALL_BERT})",
     )
     parser.add_argument(
         "--preprocessor",

@@ -2,6 +2,12 @@
 
 import argparse
 
+from keras_transformers.checkpoints.encoder_at_hand import (
+    ENCODER,
+    HUGGING_FACE_BERT,
+    encoder_at_hand,
+)
+from keras_transformers.checkpoints.find_checkpoint import NEWS_SMALL_BERT
 from keras_transformers.cli import report
 from keras_transformers.cli.options import (
     PAIRS_HELP,
@@ -13,8 +19,6 @@ from keras_transformers.cli.options import (
     given,
 )
 from keras_transformers.training.settings import FineTuning, FromScratch, Frozen, Head, Translation
-
-HUGGING_FACE_BERT = "google-bert/bert-base-uncased"
 
 
 def add_parser(commands) -> None:
@@ -59,10 +63,10 @@ def _add_fine_tuned_bert(models):
         help="fine-tune a BERT from TensorFlow Hub",
         description="Trains a BERT and a softmax layer on it together, with AdamW and warm-up.",
     )
-    _add_native_encoder(parser, default=None, what=SMALL_BERT)
+    _add_native_encoder(parser, SMALL_BERT)
     add_run(parser, "runs/fine-tuned-bert")
     add_settings(parser, FineTuning, Head)
-    parser.set_defaults(run=train_bert, name="fine-tuned-bert", fine_tune=True)
+    parser.set_defaults(run=train_bert, name="fine-tuned-bert", published=ENCODER, fine_tune=True)
 
 
 def _add_hf_bert(models):
@@ -72,7 +76,7 @@ def _add_hf_bert(models):
         description="Trains a softmax layer on what a BERT from Hugging Face gives for each text, "
         "or with --fine-tune both together.",
     )
-    _add_native_encoder(parser, default=HUGGING_FACE_BERT, what=HUGGING_FACE_BERT)
+    _add_native_encoder(parser, HUGGING_FACE_BERT)
     add_run(parser, "runs/hf-bert")
     parser.add_argument("--fine-tune", action="store_true", help="train the BERT as well")
     frozen, tuned = Frozen(), FineTuning()
@@ -85,7 +89,9 @@ def _add_hf_bert(models):
         learning_rate=f"the highest learning rate (default: {frozen.learning_rate}; with "
         f"--fine-tune {tuned.learning_rate})",
     )
-    parser.set_defaults(run=train_bert, name="hf-bert", batch_size=tuned.batch_size)
+    parser.set_defaults(
+        run=train_bert, name="hf-bert", published=HUGGING_FACE_BERT, batch_size=tuned.batch_size
+    )
 
 
 def _add_translator(models):
@@ -100,13 +106,13 @@ def _add_translator(models):
     parser.set_defaults(run=train_translator)
 
 
-def _add_native_encoder(parser, default, what):
+def _add_native_encoder(parser, published):
     parser.add_argument(
         "--encoder",
         metavar="BERT",
-        default=default,
-        help="a model's name on Hugging Face, a directory with one, or a TensorFlow Hub encoder, "
-        f"its handle or its directory (default: {what})",
+        help="a model's name on Hugging Face, a directory with one, a TensorFlow Hub encoder, its "
+        f"handle or its directory, or {NEWS_SMALL_BERT}, which comes with the package (default: "
+        f"{published}, or where it cannot be had {NEWS_SMALL_BERT})",
     )
 
 
@@ -151,17 +157,12 @@ def train_frozen_bert(options: argparse.Namespace) -> int:
     check_writable(options.output)
     from keras_transformers.data import load_news
     from keras_transformers.hub import bert_pair, hub_classifier
-    from keras_transformers.hub.lesson_bert import ENCODER, PREPROCESSOR
     from keras_transformers.training import train_frozen
 
     news = load_news(options.data)
     settings, head = given(options, Frozen), Head(**given(options, Head))
     _prepare(Frozen(**settings).seed, head)
-    preprocessor, encoder = bert_pair(
-        options.encoder or ENCODER,
-        options.preprocessor or (None if options.encoder else PREPROCESSOR),
-        options.output,
-    )
+    preprocessor, encoder = bert_pair(options.encoder, options.preprocessor, options.output)
     model = hub_classifier(
         preprocessor, encoder, pooling=head.pooling, rate=head.rate, class_names=news.class_names
     )
@@ -182,7 +183,6 @@ def train_bert(options: argparse.Namespace) -> int:
     """Trains a classifier on a BERT of our own blocks, frozen or fine-tuned."""
     check_writable(options.output)
     from keras_transformers.data import load_news
-    from keras_transformers.hub.lesson_bert import ENCODER
     from keras_transformers.models import bert_classifier
     from keras_transformers.training import fine_tune, train_frozen
 
@@ -190,7 +190,7 @@ def train_bert(options: argparse.Namespace) -> int:
     news = load_news(options.data)
     settings, head = given(options, kind), Head(**given(options, Head))
     _prepare(kind(**settings).seed, head)
-    encoder = options.encoder or ENCODER
+    encoder = options.encoder or encoder_at_hand(options.published)
     model = bert_classifier(
         encoder,
         trainable=options.fine_tune,

@@ -4,19 +4,22 @@ import hashlib
 import os
 from pathlib import Path
 
+from keras_transformers.checkpoints.encoder_at_hand import ENCODER, PREPROCESSOR, encoder_at_hand
+from keras_transformers.checkpoints.find_checkpoint import NEWS_SMALL_BERT, find_checkpoint
 from keras_transformers.hub.export_to_hub import export_to_hub
 
 
 def bert_pair(
-    encoder: str | os.PathLike,
+    encoder: str | os.PathLike | None,
     preprocessor: str | os.PathLike | None,
     directory: str | os.PathLike,
 ) -> tuple[str, str]:
     """Returns the handles of the SavedModels for preprocessing and encoding.
 
     Args:
-        encoder: a TensorFlow Hub handle; a directory that `export_to_hub` wrote; or a Hugging
-            Face directory, which is exported.
+        encoder: a TensorFlow Hub handle; a directory that `export_to_hub` wrote; a Hugging Face
+            directory or `"news-small-bert"`, which are exported; or None for the small BERT on
+            TensorFlow Hub and, where that cannot be had, `"news-small-bert"`.
         preprocessor: the handle that goes with a TensorFlow Hub encoder; None for a directory
             that brings its own.
         directory: where exported models are kept; an encoder that is there is not exported again.
@@ -31,6 +34,12 @@ def bert_pair(
         ValueError: if a Hugging Face directory cannot be exported, or there is no telling which
             preprocessing model goes with the encoder.
     """
+    if encoder is None:
+        encoder = encoder_at_hand(ENCODER, PREPROCESSOR)
+        preprocessor = PREPROCESSOR if encoder == ENCODER and not preprocessor else preprocessor
+    if encoder == NEWS_SMALL_BERT and not os.path.exists(encoder):
+        # One for all trainings: what they save opens as long as it is there.
+        encoder, directory = find_checkpoint(encoder), _home()
     if not os.path.exists(encoder) and "://" not in str(encoder):
         raise FileNotFoundError(
             "`encoder` must be a directory, an archive or an address. "
@@ -40,8 +49,7 @@ def bert_pair(
     if (source / "config.json").is_file():
         source = Path(directory).absolute() / f"bert-{_fingerprint(source)}"
         if not source.is_dir():
-            source.parent.mkdir(parents=True, exist_ok=True)
-            export_to_hub(encoder, source)
+            _export(encoder, source)
     if (source / "encoder").is_dir() and (source / "preprocessor").is_dir():
         pair = source.absolute()
         return _absolute(preprocessor or pair / "preprocessor"), str(pair / "encoder")
@@ -51,6 +59,19 @@ def bert_pair(
             f"Received: preprocessor=None, encoder={str(encoder)!r}"
         )
     return _absolute(preprocessor), _absolute(encoder)
+
+
+def _home():
+    return Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "keras_transformers"
+
+
+def _export(source, target):
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        export_to_hub(source, target)
+    except OSError:
+        if not target.is_dir():  # Else another process was faster, and its copy is as good.
+            raise
 
 
 def _absolute(handle):

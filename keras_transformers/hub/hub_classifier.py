@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from keras_transformers.checkpoints.encoder_at_hand import ENCODER, PREPROCESSOR
 from keras_transformers.hub.hub_layer import HubLayer
 from keras_transformers.hub.hub_tokenizer import HubTokenizer
-from keras_transformers.hub.lesson_bert import ENCODER, PREPROCESSOR
 from keras_transformers.models.encoder_classifier import encoder_classifier
 from keras_transformers.models.text_classifier import TextClassifier
 from keras_transformers.text.bert_inputs import INPUTS, bert_inputs

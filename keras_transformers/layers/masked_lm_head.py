@@ -83,6 +83,7 @@ class MaskedLMHead(keras.layers.Layer):
         if masked_positions is not None:
             inputs = self._at(inputs, ops.cast(masked_positions, "int32"))
         x = self.transform_norm(self.transform_activation(self.transform_dense(inputs)))
+        token_matrix = ops.cast(token_matrix, self.compute_dtype)
         return ops.matmul(x, ops.transpose(token_matrix)) + self.output_bias
 
     def _at(self, inputs, positions):

@@ -3,6 +3,7 @@
 from keras_transformers.models.bert_classifier import bert_classifier
 from keras_transformers.models.bert_encoder import BertEncoder
 from keras_transformers.models.encoder_classifier import encoder_classifier
+from keras_transformers.models.fill_mask import fill_mask
 from keras_transformers.models.load_classifier import load_classifier
 from keras_transformers.models.load_trained import load_trained
 from keras_transformers.models.load_translator import load_translator
@@ -24,6 +25,7 @@ __all__ = [
     "Translator",
     "bert_classifier",
     "encoder_classifier",
+    "fill_mask",
     "hub_classifier",
     "load_classifier",
     "load_trained",

@@ -68,7 +68,7 @@ class MaskedLanguageModel(keras.Model):
     Args:
         encoder: a `BertEncoder`.
         tokenizer: optional, the `WordPieceTokenizer` that goes with it.
-        **kwargs: `name`, `dtype` and the other arguments of `keras.Model`.
+        **kwargs: `name` and the other arguments of `keras.Model`; `dtype` is the encoder's.
 
     Call arguments:
         inputs: dict of what the encoder takes, `input_word_ids` of shape `(batch, length)` and
@@ -83,7 +83,7 @@ class MaskedLanguageModel(keras.Model):
     def __init__(
         self, encoder: BertEncoder, tokenizer: WordPieceTokenizer | None = None, **kwargs
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**{"dtype": encoder.dtype_policy, **kwargs})
         self.encoder = encoder
         self.tokenizer = tokenizer
         self.head = MaskedLMHead(

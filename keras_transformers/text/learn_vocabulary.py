@@ -22,15 +22,15 @@ def learn_vocabulary(
         lower_case: bool, whether to lower-case and strip accents.
 
     Returns:
-        The pieces in the order of their ids, the five special tokens first.
+        The pieces, the five special tokens first and then the others in the order of the alphabet.
 
     Raises:
         ValueError: if the texts are empty, or `vocab_size` leaves no room for words.
 
     Example:
         >>> from keras_transformers.text import learn_vocabulary
-        >>> learn_vocabulary(["rain and rain and snow"] * 2, 30)[-2:]
-        ['and', 'rain']
+        >>> learn_vocabulary(["rain and rain and snow"] * 2, 30)[5:9]
+        ['##ain', '##d', '##i', '##in']
     """
     from tokenizers.implementations import BertWordPieceTokenizer
 
@@ -42,7 +42,8 @@ def learn_vocabulary(
         special_tokens=list(SPECIAL_TOKENS),
         show_progress=False,
     )
-    ids = trainer.get_vocab()
-    if len(ids) == len(SPECIAL_TOKENS):
+    pieces = trainer.get_vocab().keys() - set(SPECIAL_TOKENS)
+    if not pieces:
         raise ValueError("`texts` must hold words to learn pieces from. Received: none")
-    return sorted(ids, key=ids.get)
+    # The trainer's own order is another one each time.
+    return [*SPECIAL_TOKENS, *sorted(pieces)]

@@ -14,14 +14,13 @@ from keras_transformers import plots
 from keras_transformers.checkpoints.hub_handle import load_saved_model
 from keras_transformers.data import News
 from keras_transformers.hub import bert_pair, hub_classifier
-from keras_transformers.hub.lesson_bert import ENCODER, PREPROCESSOR
 from keras_transformers.models import bert_classifier
 from keras_transformers.training.evaluate import score
 from keras_transformers.training.fine_tune import fine_tune
 from keras_transformers.training.settings import FromScratch, Frozen
 from keras_transformers.training.train_from_scratch import train_from_scratch
 from keras_transformers.training.train_frozen import train_frozen
-from keras_transformers.utils import markdown_table, one_line, replacing
+from keras_transformers.utils import markdown_table, replacing
 
 # Test accuracies that the lesson prints, on all 120,000 training texts.
 LESSON_ACCURACY = {"from-scratch": 0.9124, "frozen-bert": 0.7888, "fine-tuned-bert": 0.8247}
@@ -39,18 +38,17 @@ def compare(
     resume: bool = False,
     verbose: int | str = "auto",
 ) -> list[dict]:
-    """Trains every model that the encoder at hand allows, on the same texts and under one seed.
+    """Trains every model on the same texts and under one seed.
 
     These are a linear classifier on words, which a small Transformer does not always beat; the
     Transformer from scratch; a frozen BERT as a SavedModel; the same BERT in our own blocks, frozen
-    and fine-tuned. What stands for a text is the mean over its tokens. A BERT that cannot be found
-    or downloaded is left out, and a line says so.
+    and fine-tuned. What stands for a text is the mean over its tokens.
 
     Args:
         news: the texts to train and to test on.
         directory: gets a directory for each model, see `RunDirectory`, and `comparison.md`,
             `comparison.json` and `comparison.png`.
-        encoder: a BERT, as `bert_pair` takes it. None means the small one on TensorFlow Hub.
+        encoder: a BERT, as `bert_pair` takes it.
         preprocessor: the preprocessing model of a TensorFlow Hub encoder.
         seed: int, of all that is random.
         resume: bool, whether to go on where an earlier comparison was stopped.
@@ -62,7 +60,7 @@ def compare(
         `macro_f1_interval`, and `lesson_accuracy`; None where a model has no such thing.
 
     Raises:
-        FileNotFoundError, ValueError: if an `encoder` that is named cannot be opened.
+        FileNotFoundError, ValueError: if the encoder cannot be opened.
     """
     directory = Path(directory)
     options = {"seed": seed, "resume": resume, "verbose": verbose}
@@ -70,17 +68,10 @@ def compare(
         "bag-of-words": lambda output: _bag_of_words(news),
         "from-scratch": lambda output: _from_scratch(news, output, options),
     }
-    try:
-        pair = bert_pair(
-            encoder or ENCODER, preprocessor or (None if encoder else PREPROCESSOR), directory
-        )
-        for handle in pair:
-            load_saved_model(handle)  # fails before anything is trained, if it fails
-        trainings |= _bert_trainings(news, pair, options)
-    except (OSError, ValueError) as error:
-        if encoder:
-            raise
-        print(f"Without BERT: {one_line(error)}")
+    pair = bert_pair(encoder, preprocessor, directory)
+    for handle in pair:
+        load_saved_model(handle)  # fails before anything is trained, if it fails
+    trainings |= _bert_trainings(news, pair, options)
     rows = [_train(name, training, directory, seed) for name, training in trainings.items()]
     _write(directory, rows, news)
     return rows

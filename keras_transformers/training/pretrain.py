@@ -30,7 +30,7 @@ SIZES = {"tiny": (2, 64, 2, 256), "mini": (2, 128, 2, 512), "small": (4, 128, 2,
 # After so many steps the model is tried on held-out texts, and all of its state kept.
 STEPS_BETWEEN_CHECKPOINTS = 100
 HELD_OUT_SHARE = 0.05
-MAX_HELD_OUT = 2000
+MAX_HELD_OUT = 1000
 TEXTS_AT_ONCE = 1024
 
 
@@ -50,7 +50,7 @@ def pretrain(
     weights are those that guessed most of the held-out texts' pieces right.
 
     Args:
-        texts: what to train on; one in twenty, at most 2,000, is held out.
+        texts: what to train on; one in twenty, at most 1,000, is held out.
         directory: where the results go; made if it is not there. Beside `metrics.json` and
             `training.png` it becomes a checkpoint in Hugging Face's layout, which
             `BertEncoder.from_pretrained`, `export_to_hub` and Hugging Face's libraries open. While
@@ -129,6 +129,7 @@ def build_encoder(vocab_size: int, settings: Pretraining) -> BertEncoder:
         dropout=settings.rate,
         attention_dropout=settings.rate,
         pooler=False,
+        dtype=f"mixed_{settings.mixed_precision}" if settings.mixed_precision else "float32",
         name="encoder",
     )
 

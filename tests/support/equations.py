@@ -169,3 +169,12 @@ def rnn_decoder(ids, memory, weights, memory_exists, attention):
         readout = np.tanh(joined @ weights["readout/kernel"] + weights["readout/bias"])
         logits.append(readout @ weights["output/kernel"] + weights["output/bias"])
     return np.stack(logits, axis=1), np.stack(alignment, axis=1) if attention else None
+
+
+def masked_lm_head(x, token_matrix, weights, epsilon=1e-12):
+    """LayerNorm(gelu(x W + b)) E^T + b_E."""
+    x = x @ weights["transform_dense/kernel"] + weights["transform_dense/bias"]
+    x = ACTIVATIONS["gelu"](x)
+    x = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + epsilon)
+    x = x * weights["transform_norm/gamma"] + weights["transform_norm/beta"]
+    return x @ token_matrix.T + weights["output_bias"]

@@ -1,0 +1,48 @@
+"""`keras-transformers pretrain`."""
+
+import argparse
+
+from keras_transformers.cli import report
+from keras_transformers.cli.options import (
+    TEXTS_HELP,
+    add_run,
+    add_settings,
+    check_writable,
+    given,
+)
+from keras_transformers.training.settings import Pretraining
+
+
+def add_parser(commands) -> None:
+    """Adds the command."""
+    parser = commands.add_parser(
+        "pretrain",
+        help="pre-train a BERT on texts without labels",
+        description="Learns word pieces from texts, and a BERT from guessing masked ones. Leaves a "
+        "checkpoint in Hugging Face's layout in the output directory, which --encoder takes, with "
+        "metrics.json and training.png.",
+    )
+    add_run(parser, "runs/pretrain", TEXTS_HELP, nargs="+")
+    add_settings(parser, Pretraining)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Pre-trains a BERT."""
+    check_writable(options.output)
+    from keras_transformers.data import load_texts
+    from keras_transformers.training import pretrain
+
+    _, metrics = pretrain(
+        load_texts(options.data),
+        options.output,
+        resume=options.resume,
+        verbose=report.verbose(),
+        **given(options, Pretraining),
+    )
+    test = metrics["test"]
+    print(
+        f"\nHeld-out texts: {test['accuracy']:.4f} of {test['tokens']:,} masked pieces guessed "
+        f"right, perplexity {test['perplexity']:.1f}"
+    )
+    return report.print_end(metrics, options.output)
