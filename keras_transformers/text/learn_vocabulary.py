@@ -1,49 +1,54 @@
 """Word pieces learned from texts."""
 
+import itertools
 from collections.abc import Iterable
 
 from keras_transformers.checkpoints.vocabulary import SPECIAL_TOKENS
+from keras_transformers.text.word_piece_tokenizer import WordPieceTokenizer
 
-# Characters beyond the most frequent ones would each take a place in the vocabulary.
-MAX_CHARACTERS = 1000
+TEXTS_AT_ONCE = 1024
 
 
 def learn_vocabulary(
     texts: Iterable[str], vocab_size: int, *, lower_case: bool = True
 ) -> list[str]:
-    """Learns the pieces of a `WordPieceTokenizer` from texts, by Hugging Face's `tokenizers`.
+    """Learns the pieces of a `WordPieceTokenizer` from texts, by TensorFlow Text's trainer.
 
-    Beginning with single characters, the pair of neighbouring pieces that is found most often
-    becomes a piece of its own, until there are enough (Sennrich et al., 2016, arXiv 1508.07909).
+    It keeps those parts of words that are found often and not merely inside longer ones that it
+    keeps (https://www.tensorflow.org/text/guide/subwords_tokenizer has the algorithm). The same
+    texts always give the same pieces.
 
     Args:
         texts: read once, one after the other.
-        vocab_size: int, the number of pieces, special tokens included. Few texts give fewer.
+        vocab_size: int, about how many pieces, special tokens included: at most so many, if that
+            leaves room for the single characters, and at most 5 % fewer, if there are so many to be
+            found.
         lower_case: bool, whether to lower-case and strip accents.
 
     Returns:
-        The pieces, the five special tokens first and then the others in the order of the alphabet.
+        The pieces: the five special tokens, single characters, then the longer ones, mostly the
+        most frequent first.
 
     Raises:
-        ValueError: if the texts are empty, or `vocab_size` leaves no room for words.
+        ValueError: if there are no words in the texts.
 
     Example:
         >>> from keras_transformers.text import learn_vocabulary
-        >>> learn_vocabulary(["rain and rain and snow"] * 2, 30)[5:9]
-        ['##ain', '##d', '##i', '##in']
+        >>> learn_vocabulary(["rain and snow and rain"] * 20, 30)[5:16]
+        ['a', 'd', 'i', 'n', 'o', 'r', 's', 'w', 'and', 'rain', 'snow']
     """
-    from tokenizers.implementations import BertWordPieceTokenizer
+    from tensorflow_text.tools.wordpiece_vocab import wordpiece_tokenizer_learner_lib as trainer
 
-    trainer = BertWordPieceTokenizer(lowercase=lower_case)
-    trainer.train_from_iterator(
-        texts,
-        vocab_size,
-        limit_alphabet=min(MAX_CHARACTERS, vocab_size // 2),
-        special_tokens=list(SPECIAL_TOKENS),
-        show_progress=False,
-    )
-    pieces = trainer.get_vocab().keys() - set(SPECIAL_TOKENS)
-    if not pieces:
-        raise ValueError("`texts` must hold words to learn pieces from. Received: none")
-    # The trainer's own order is another one each time.
-    return [*SPECIAL_TOKENS, *sorted(pieces)]
+    tokenizer = WordPieceTokenizer(list(SPECIAL_TOKENS), lower_case=lower_case)
+    try:
+        counts = trainer.count_words(map(tokenizer.words, batched(texts, TEXTS_AT_ONCE)))
+    except StopIteration as error:
+        raise ValueError("`texts` must hold words to learn pieces from. Received: none") from error
+    return trainer.learn(counts, vocab_size, list(SPECIAL_TOKENS))
+
+
+def batched(texts: Iterable[str], size: int) -> Iterable[list[str]]:
+    """Yields the texts in lists of `size`, the last one perhaps shorter."""
+    texts = iter(texts)
+    while batch := list(itertools.islice(texts, size)):
+        yield batch

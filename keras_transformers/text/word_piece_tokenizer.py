@@ -179,16 +179,26 @@ class WordPieceTokenizer(keras.layers.Layer):
         """
         import tensorflow as tf
 
+        words = self.words(texts)
+        too_long = tf.strings.length(words.flat_values, unit="UTF8_CHAR") > MAX_CHARS_PER_WORD
+        known = tf.where(too_long, _PLACEHOLDERS["[UNK]"], words.flat_values)
+        return self._word_pieces.tokenize(words.with_flat_values(known)).merge_dims(1, 2)
+
+    def words(self, texts):
+        """Returns the words of strings `(batch,)` as they are before they are cut into pieces.
+
+        They are strings in a `tf.RaggedTensor` of shape `(batch, None)`, cleaned and lower-cased,
+        each punctuation mark a word by itself, private characters in place of special tokens.
+        """
+        import tensorflow as tf
+
         texts = tf.convert_to_tensor(texts, tf.string)
         if texts.shape.rank != 1:
             raise ValueError(
                 "`texts` must be strings of shape (batch,) or a pair of two such. "
                 f"Received: shape {texts.shape}"
             )
-        words = tf.strings.split(self._normalize(texts))
-        too_long = tf.strings.length(words.flat_values, unit="UTF8_CHAR") > MAX_CHARS_PER_WORD
-        known = tf.where(too_long, _PLACEHOLDERS["[UNK]"], words.flat_values)
-        return self._word_pieces.tokenize(words.with_flat_values(known)).merge_dims(1, 2)
+        return tf.strings.split(self._normalize(texts))
 
     def encode(self, texts: Sequence[str]) -> list[np.ndarray]:
         """Returns the ids of each text without padding, for `bucketed_batches`."""

@@ -1,6 +1,5 @@
 """Pre-training of a BERT by masked language modelling."""
 
-import itertools
 import math
 import os
 from collections.abc import Iterable, Iterator
@@ -19,6 +18,7 @@ from keras_transformers.data import (
 )
 from keras_transformers.models import BertEncoder, MaskedLanguageModel, masked_language_model
 from keras_transformers.text import WordPieceTokenizer, learn_vocabulary
+from keras_transformers.text.learn_vocabulary import TEXTS_AT_ONCE, batched
 from keras_transformers.training.create_optimizer import create_optimizer
 from keras_transformers.training.masked_cross_entropy import MaskedCrossEntropy, TokenAccuracy
 from keras_transformers.training.run_directory import RunDirectory
@@ -31,7 +31,6 @@ SIZES = {"tiny": (2, 64, 2, 256), "mini": (2, 128, 2, 512), "small": (4, 128, 2,
 STEPS_BETWEEN_CHECKPOINTS = 100
 HELD_OUT_SHARE = 0.05
 MAX_HELD_OUT = 1000
-TEXTS_AT_ONCE = 1024
 
 
 def pretrain(
@@ -198,16 +197,10 @@ def _encode(texts: Iterable[str], tokenizer: WordPieceTokenizer) -> Iterator[np.
     """Yields the ids of each text, `[CLS]` and `[SEP]` around them, long ones in several parts."""
     start, end = (tokenizer.vocabulary.index(token) for token in ("[CLS]", "[SEP]"))
     room = tokenizer.max_length - 2
-    for batch in _batched(texts, TEXTS_AT_ONCE):
+    for batch in batched(texts, TEXTS_AT_ONCE):
         for ids in tokenizer.tokenize(batch).numpy():
             for first in range(0, len(ids), room):
                 yield np.array([start, *ids[first : first + room], end])
-
-
-def _batched(texts, size):
-    texts = iter(texts)
-    while batch := list(itertools.islice(texts, size)):
-        yield batch
 
 
 def _split(total: int) -> tuple[np.ndarray, np.ndarray]:

@@ -19,7 +19,8 @@ def vocabulary(texts):
 
 def test_so_many_pieces_special_tokens_first(vocabulary):
     assert tuple(vocabulary[:5]) == SPECIAL_TOKENS
-    assert len(vocabulary) == len(set(vocabulary)) == 1000
+    assert len(vocabulary) == len(set(vocabulary))
+    assert 950 <= len(vocabulary) <= 1000
     assert not any(piece != piece.lower() for piece in vocabulary[5:])
 
 
