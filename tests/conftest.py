@@ -1,5 +1,6 @@
 import csv
 import os
+import socket
 import subprocess
 import sys
 
@@ -50,6 +51,20 @@ def predict_in_fresh_process(tmp_path):
         return [array for _, array in sorted(np.load(paths[2]).items())]
 
     return predict
+
+
+@pytest.fixture
+def offline(monkeypatch, tmp_path_factory):
+    """No network, and nothing of TensorFlow Hub's or Hugging Face's in a cache."""
+
+    def refuse(*arguments, **options):
+        raise socket.gaierror("no network")
+
+    for variable in ("TFHUB_CACHE_DIR", "HF_HUB_CACHE"):
+        monkeypatch.setenv(variable, str(tmp_path_factory.getbasetemp() / "empty cache"))
+    # One for all tests: to export an encoder takes a while.
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path_factory.getbasetemp() / "keras"))
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import io
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import zipfile
@@ -541,20 +540,12 @@ def test_encoder_that_is_not_there(news_directory, tmp_path, refused):
     assert "encoder='no/where', which is not there" in refused("train", "frozen-bert", *arguments)
 
 
-def test_default_encoder_offline_says_what_to_pass_instead(
-    news_directory, tmp_path, refused, monkeypatch
-):
-    monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr(socket, "getaddrinfo", _no_network)
-    message = refused(
-        "train", "frozen-bert", "--data", news_directory, "--output", tmp_path / "run"
-    )
+def test_an_address_offline_says_what_to_pass_instead(news_directory, tmp_path, refused, offline):
+    arguments = ["--data", news_directory, "--output", tmp_path / "run"]
+    handles = ["--encoder", "https://tfhub.dev/a/1", "--preprocessor", "https://tfhub.dev/b/1"]
+    message = refused("train", "frozen-bert", *arguments, *handles)
     assert "tfhub.dev" in message
     assert "local copy" in message
-
-
-def _no_network(*_, **__):
-    raise socket.gaierror("Name or service not known")
 
 
 def test_handle_without_preprocessor_is_refused(news_directory, tmp_path, refused):
@@ -617,13 +608,22 @@ def test_bert_leaves_a_model_that_needs_no_trust(
 
 
 @pytest.mark.parametrize(
-    ("model", "name"), [("fine-tuned-bert", "tfhub.dev"), ("hf-bert", "bert-base-uncased")]
+    ("model", "published"),
+    [
+        ("frozen-bert", "tfhub.dev"),
+        ("hf-bert", "bert-base-uncased"),
+        pytest.param("fine-tuned-bert", "tfhub.dev", marks=pytest.mark.slow),
+    ],
 )
-def test_default_bert_offline(news_directory, tmp_path, refused, monkeypatch, model, name):
-    for variable in ("TFHUB_CACHE_DIR", "HF_HUB_CACHE"):
-        monkeypatch.setenv(variable, str(tmp_path / "cache"))
-    monkeypatch.setattr(socket, "getaddrinfo", _no_network)
-    assert name in refused("train", model, "--data", news_directory, "--output", tmp_path / "run")
+def test_offline_the_package_has_a_bert(news_directory, tmp_path, offline, run, model, published):
+    command = ["train", model, "--epochs", 1, "--data", news_directory, "--output", tmp_path]
+    code, out, err = run(*command)
+    assert code == 0, err
+    first, second = out.splitlines()[:2]
+    assert first.startswith("Encoder: news-small-bert")
+    assert published in first
+    assert second.startswith("Data:")
+    assert "Test accuracy" in out
 
 
 @pytest.mark.parametrize(

@@ -159,10 +159,10 @@ def train_frozen_bert(options: argparse.Namespace) -> int:
     from keras_transformers.hub import bert_pair, hub_classifier
     from keras_transformers.training import train_frozen
 
-    news = load_news(options.data)
     settings, head = given(options, Frozen), Head(**given(options, Head))
-    _prepare(Frozen(**settings).seed, head)
     preprocessor, encoder = bert_pair(options.encoder, options.preprocessor, options.output)
+    news = load_news(options.data)
+    _prepare(Frozen(**settings).seed, head)
     model = hub_classifier(
         preprocessor, encoder, pooling=head.pooling, rate=head.rate, class_names=news.class_names
     )
@@ -187,10 +187,10 @@ def train_bert(options: argparse.Namespace) -> int:
     from keras_transformers.training import fine_tune, train_frozen
 
     train, kind = (fine_tune, FineTuning) if options.fine_tune else (train_frozen, Frozen)
-    news = load_news(options.data)
     settings, head = given(options, kind), Head(**given(options, Head))
-    _prepare(kind(**settings).seed, head)
     encoder = options.encoder or encoder_at_hand(options.published)
+    news = load_news(options.data)
+    _prepare(kind(**settings).seed, head)
     model = bert_classifier(
         encoder,
         trainable=options.fine_tune,

@@ -9,6 +9,8 @@ from keras_transformers.models.encoder_classifier import encoder_classifier
 from keras_transformers.models.text_classifier import TextClassifier
 from keras_transformers.text.word_piece_tokenizer import WordPieceTokenizer
 
+MAX_LENGTH = 128
+
 
 def bert_classifier(
     encoder: str | PathLike | BertEncoder,
@@ -17,7 +19,7 @@ def bert_classifier(
     trainable: bool = False,
     pooling: str = "pooled",
     rate: float = 0.1,
-    max_length: int = 128,
+    max_length: int | None = None,
     tokenizer: WordPieceTokenizer | None = None,
     class_names: Sequence[str] | None = None,
 ) -> TextClassifier:
@@ -33,7 +35,8 @@ def bert_classifier(
         trainable: bool, whether the encoder's weights are trained too.
         pooling: `"pooled"` or `"mean"`, see `encoder_classifier`.
         rate: float in [0, 1), dropout in front of the last layer.
-        max_length: int, at least 3, longer texts are cut to that many tokens.
+        max_length: int, at least 3, longer texts are cut to that many tokens. None means as many
+            as the encoder has positions, at most 128.
         tokenizer: the `WordPieceTokenizer` that goes with a `BertEncoder`; its own `max_length`
             counts.
         class_names: optional, the name of each class.
@@ -50,6 +53,8 @@ def bert_classifier(
     if not isinstance(encoder, BertEncoder):
         directory = find_checkpoint(encoder)
         encoder = BertEncoder.from_checkpoint(directory, name="encoder")
+        if max_length is None:
+            max_length = min(MAX_LENGTH, encoder.max_positions)
         tokenizer = tokenizer or WordPieceTokenizer.from_checkpoint(
             directory, max_length=max_length, name="tokenizer"
         )
