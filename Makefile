@@ -8,13 +8,14 @@ PYTHON := $(shell for name in python3.12 python3.11 python3 python; do \
 BIN := .venv/bin
 
 help:
-	@echo 'make lesson      train, test and try the Transformer of the lesson'
+	@echo 'make lesson      train and test all models of the lesson; DATA=DIR on texts of yours'
 	@echo 'make test        run the tests; make test-slow runs the long ones, make test-all both'
 	@echo 'make notebooks   open the notebooks in Jupyter Lab'
 	@echo 'make lint        check style'
 
 lesson: .venv/ready
-	$(BIN)/python -m keras_transformers train from-scratch
+	$(BIN)/python -m keras_transformers compare --output runs/lesson $(if $(DATA),--data '$(DATA)')
+	@echo 'The notebooks that explain all of it are in notebooks/: `make notebooks` opens them.'
 
 # File by file: much of a test is tracing, which keeps one core busy.
 TWO_AT_A_TIME := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder

@@ -12,8 +12,6 @@ from keras_transformers.cli.options import (
 )
 from keras_transformers.training.settings import POSITIVE_INT
 
-ROWS = 8000
-
 
 def add_parser(commands) -> None:
     """Adds the command."""
@@ -27,9 +25,8 @@ def add_parser(commands) -> None:
     parser.add_argument(
         "--rows",
         type=number(POSITIVE_INT),
-        default=ROWS,
         metavar="N",
-        help=f"training texts to draw, or all if there are fewer (default: {ROWS})",
+        help="training texts to draw, or all if there are fewer (default: all)",
     )
     add_hub_encoder(parser)
     add_run(parser, "runs/compare")
@@ -43,7 +40,9 @@ def run(options: argparse.Namespace) -> int:
     from keras_transformers.data import draw_news, load_news
     from keras_transformers.training import compare
 
-    news = draw_news(load_news(options.data), options.rows, options.seed)
+    news = load_news(options.data)
+    if options.rows:
+        news = draw_news(news, options.rows, options.seed)
     compare(
         news,
         options.output,
@@ -54,5 +53,9 @@ def run(options: argparse.Namespace) -> int:
         verbose=report.verbose(),
     )
     print(f"\n{(options.output / 'comparison.md').read_text()}")
-    print(f"All results are in {options.output}")
+    print(
+        f"The table is in {options.output / 'comparison.md'}, its picture in "
+        f"{options.output / 'comparison.png'}; in {options.output} each model has a directory with "
+        "model.keras, metrics.json and pictures."
+    )
     return 0

@@ -17,7 +17,7 @@ from keras_transformers.hub import bert_pair, hub_classifier
 from keras_transformers.models import bert_classifier
 from keras_transformers.training.evaluate import score
 from keras_transformers.training.fine_tune import fine_tune
-from keras_transformers.training.settings import FromScratch, Frozen
+from keras_transformers.training.settings import FineTuning, FromScratch, Frozen
 from keras_transformers.training.train_from_scratch import train_from_scratch
 from keras_transformers.training.train_frozen import train_frozen
 from keras_transformers.utils import markdown_table, replacing
@@ -25,7 +25,8 @@ from keras_transformers.utils import markdown_table, replacing
 # Test accuracies that the lesson prints, on all 120,000 training texts.
 LESSON_ACCURACY = {"from-scratch": 0.9124, "frozen-bert": 0.7888, "fine-tuned-bert": 0.8247}
 FROM_SCRATCH_STEPS = 500
-FINE_TUNING = {"epochs": 1, "head_epochs": Frozen.epochs, "learning_rate": 1e-4}
+FINE_TUNING_STEPS = 500
+FINE_TUNING = {"head_epochs": Frozen.epochs, "learning_rate": 3e-4}
 
 
 def compare(
@@ -87,16 +88,24 @@ def _bert_trainings(news, pair, options) -> dict[str, Callable]:
         "frozen-bert": lambda output: run(train_frozen, hub_classifier(*pair, **names), output),
         "hf-bert": lambda output: run(train_frozen, bert_classifier(pair[1], **names), output),
         "fine-tuned-bert": lambda output: run(
-            fine_tune, bert_classifier(pair[1], trainable=True, **names), output, **FINE_TUNING
+            fine_tune,
+            bert_classifier(pair[1], trainable=True, **names),
+            output,
+            epochs=_epochs(news, FINE_TUNING_STEPS, FineTuning.batch_size),
+            **FINE_TUNING,
         ),
     }
 
 
 def _from_scratch(news, output, options):
-    steps = math.ceil(len(news.train_texts) / FromScratch.batch_size)
-    epochs = math.ceil(FROM_SCRATCH_STEPS / steps)
+    epochs = _epochs(news, FROM_SCRATCH_STEPS, FromScratch.batch_size)
     _, metrics = train_from_scratch(news, output, epochs=epochs, **options)
     return metrics
+
+
+def _epochs(news, steps, batch_size):
+    """Returns the fewest passes over the texts that make so many steps."""
+    return math.ceil(steps / math.ceil(len(news.train_texts) / batch_size))
 
 
 def _bag_of_words(news):

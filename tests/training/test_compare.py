@@ -25,7 +25,8 @@ def settings():
     module = importlib.import_module("keras_transformers.training.compare")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "FROM_SCRATCH_STEPS", 4)
-        patch.setattr(module, "FINE_TUNING", {"epochs": 1, "head_epochs": 1})
+        patch.setattr(module, "FINE_TUNING_STEPS", 1)
+        patch.setattr(module, "FINE_TUNING", {"head_epochs": 1})
         yield
 
 
