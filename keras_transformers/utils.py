@@ -5,7 +5,7 @@ import importlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,40 @@ def check_rate(name: str, value: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
         raise ValueError(f"`{name}` must be in the interval [0, 1). Received: {name}={value!r}")
     return value
+
+
+def check_texts(texts: Iterable[str], name: str = "texts") -> list[str]:
+    """Returns texts as a list in their order, whatever holds them: an array, Series or iterator.
+
+    Raises:
+        ValueError: if it is a single string, has no order or several columns, or holds something
+            that is no string or that UTF-8 cannot encode; the message names its position.
+    """
+    unordered = isinstance(texts, str | bytes | Mapping | Set) or not isinstance(texts, Iterable)
+    if unordered or getattr(texts, "ndim", 1) != 1:
+        raise ValueError(
+            f"`{name}` must be a sequence of strings. "
+            f"Received: {type(texts).__name__} {texts!r:.80}"
+        )
+    return list(each_text(texts, name))
+
+
+def each_text(texts: Iterable[str], name: str = "texts") -> Iterator[str]:
+    """Yields texts one after the other, or raises the `ValueError` of `check_texts`."""
+    for position, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise ValueError(
+                f"`{name}` must hold strings. Received: {type(text).__name__} {text!r:.80} at "
+                f"position {position}"
+            )
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(
+                f"`{name}` must hold strings that UTF-8 can encode. Received: {text!a:.80} at "
+                f"position {position}"
+            ) from error
+        yield str(text)
 
 
 def one_line(error: BaseException) -> str:

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from keras_transformers.data.tf_data import without_tuning
+from keras_transformers.utils import check_texts
 
 
 @keras.saving.register_keras_serializable(package="keras_transformers")
@@ -72,16 +73,16 @@ class TextClassifier(keras.Model):
     def predict_texts(self, texts: Sequence[str], batch_size: int = 128) -> np.ndarray:
         """Returns the class probabilities of texts, float32 of shape `(len(texts), num_classes)`.
 
-        Texts of like length share a batch, so that little of it is padding.
+        Texts of like length share a batch, so that little of it is padding. The rows are in the
+        order of the texts, whatever holds them; an index of theirs plays no part.
 
         Raises:
-            ValueError: if `texts` is a single string.
+            ValueError: if `texts` is a single string or holds something that is no string.
         """
         import tensorflow as tf
 
-        if isinstance(texts, str):
-            raise ValueError(f"`texts` must be a sequence of strings. Received: texts={texts!r}")
-        if not len(texts):
+        texts = check_texts(texts)
+        if not texts:
             return np.zeros((0, len(self.class_names)), dtype="float32")
         order = np.argsort([len(text) for text in texts], kind="stable")
         ordered = tf.data.Dataset.from_tensor_slices([texts[row] for row in order])

@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_transformers.decoding import beam_search
 from keras_transformers.text.sentence_piece_tokenizer import END_ID, START_ID
-from keras_transformers.utils import check_positive
+from keras_transformers.utils import check_positive, check_texts
 
 
 @keras.saving.register_keras_serializable(package="keras_transformers")
@@ -110,13 +110,12 @@ class Translator(keras.Model):
             float32 of shape `(len(texts),)`, and a list of their alignments, as far as asked for.
 
         Raises:
-            ValueError: if `texts` is a single string, a size is not a positive integer, or an
-                alignment is asked for where there is no attention.
+            ValueError: if `texts` is a single string or holds what is none, a size is not a
+                positive integer, or an alignment is asked for where there is no attention.
         """
         import tensorflow as tf
 
-        if isinstance(texts, str):
-            raise ValueError(f"`texts` must be a sequence of strings. Received: texts={texts!r}")
+        texts = check_texts(texts)
         check_positive("beam", beam)
         check_positive("batch_size", batch_size)
         search = self._compiled(beam)

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from keras_transformers.checkpoints.vocabulary import SPECIAL_TOKENS
 from keras_transformers.text.word_piece_tokenizer import WordPieceTokenizer
+from keras_transformers.utils import each_text
 
 TEXTS_AT_ONCE = 1024
 
@@ -30,7 +31,7 @@ def learn_vocabulary(
         most frequent first.
 
     Raises:
-        ValueError: if there are no words in the texts.
+        ValueError: if there are no words in the texts, or something is no string.
 
     Example:
         >>> from keras_transformers.text import learn_vocabulary
@@ -41,7 +42,7 @@ def learn_vocabulary(
 
     tokenizer = WordPieceTokenizer(list(SPECIAL_TOKENS), lower_case=lower_case)
     try:
-        counts = trainer.count_words(map(tokenizer.words, batched(texts, TEXTS_AT_ONCE)))
+        counts = trainer.count_words(map(tokenizer.words, batched(each_text(texts), TEXTS_AT_ONCE)))
     except StopIteration as error:
         raise ValueError("`texts` must hold words to learn pieces from. Received: none") from error
     return trainer.learn(counts, vocab_size, list(SPECIAL_TOKENS))

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from keras_transformers.text.encode_texts import encode_texts
-from keras_transformers.utils import check_positive
+from keras_transformers.utils import check_positive, check_texts
 
 PAD_ID, UNKNOWN_ID, START_ID, END_ID = range(4)
 UNITS = {"subword": "bpe", "character": "char", "word": "word"}
@@ -77,11 +77,12 @@ class SentencePieceTokenizer(keras.layers.Layer):
             **kwargs: `name` and the other arguments of `keras.layers.Layer`.
 
         Raises:
-            ValueError: if `unit` is none of the three, there is no text with a letter in it, or
-                `vocab_size` is too small for the characters of the texts.
+            ValueError: if something is no text, `unit` is none of the three, there is no text with
+                a letter in it, or `vocab_size` is too small for the characters of the texts.
         """
         import sentencepiece
 
+        texts = check_texts(texts)
         check_positive("vocab_size", vocab_size)
         if unit not in UNITS:
             raise ValueError(

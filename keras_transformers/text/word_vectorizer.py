@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_transformers.text.encode_texts import BATCH_SIZE, encode_texts
-from keras_transformers.utils import check_positive
+from keras_transformers.utils import check_positive, check_texts
 
 
 @keras.saving.register_keras_serializable(package="keras_transformers")
@@ -62,11 +62,18 @@ class WordVectorizer(keras.layers.Layer):
         return [str(word) for word in self.lookup.get_vocabulary()]
 
     def adapt(self, texts: Sequence[str]) -> None:
-        """Takes the `vocab_size - 2` most frequent words of `texts` as the vocabulary."""
+        """Takes the `vocab_size - 2` most frequent words of `texts` as the vocabulary.
+
+        Raises:
+            ValueError: if there are no words, or something is no string.
+        """
         import tensorflow as tf
 
+        texts = check_texts(texts)
+        if not any(text.strip() for text in texts):
+            raise ValueError(f"`texts` must hold words. Received: {len(texts)} texts, all empty")
         # One text at a time, as a dataset that is not batched would give them, takes minutes.
-        batches = tf.data.Dataset.from_tensor_slices(list(texts)).batch(BATCH_SIZE)
+        batches = tf.data.Dataset.from_tensor_slices(texts).batch(BATCH_SIZE)
         self.lookup.adapt(batches.map(_lower))
 
     def encode(self, texts: Sequence[str]) -> list[np.ndarray]:

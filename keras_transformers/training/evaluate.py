@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from keras_transformers.models import TextClassifier
+from keras_transformers.utils import check_texts
 
 RESAMPLES = 1000
 
@@ -24,8 +25,15 @@ def evaluate(
         `(len(texts), num_classes)`.
 
     Raises:
-        ValueError: if there is a label that the model has no class for.
+        ValueError: if there are not as many labels as texts, or a label that the model has no class
+            for.
     """
+    texts, labels = check_texts(texts), np.asarray(labels)
+    if labels.shape != (len(texts),):
+        raise ValueError(
+            f"`labels` must be one class for each of the {len(texts)} texts. "
+            f"Received: shape {labels.shape}"
+        )
     classes = range(len(model.class_names))
     if unknown := set(np.unique(labels).tolist()) - set(classes):
         raise ValueError(

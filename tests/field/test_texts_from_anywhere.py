@@ -1,0 +1,164 @@
+"""Texts as users have them: in Series, arrays, tuples and generators, some of them no texts."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from keras_transformers.models import (
+    TextClassifier,
+    Translator,
+    rnn_translator,
+    transformer_classifier,
+)
+from keras_transformers.text import (
+    SentencePieceTokenizer,
+    WordPieceTokenizer,
+    WordVectorizer,
+    learn_vocabulary,
+)
+from keras_transformers.training import evaluate
+
+TEXTS = ["rain in the north", "snow and more snow and wind", "sun"]
+
+HOLDERS = {
+    "list": list,
+    "tuple": tuple,
+    "array": np.array,
+    "object array": lambda texts: np.array(texts, dtype=object),
+    "series": pd.Series,
+    "series in another order": lambda texts: pd.Series(texts, index=[2, 0, 1]),
+    "series of other numbers": lambda texts: pd.Series(texts, index=[7, 3, 9]),
+    "series of categories": lambda texts: pd.Series(texts, dtype="category"),
+    "generator": lambda texts: (text for text in texts),
+}
+NO_TEXTS = {
+    "None": (["a", None], "NoneType None at position 1"),
+    "nan": ([float("nan"), "a"], "float nan at position 0"),
+    "bytes": (["a", "b", b"c"], r"bytes b'c' at position 2"),
+    "number": ([7], "int 7 at position 0"),
+    "surrogate": (["a", "\ud800"], r"UTF-8 can encode. Received: '\\ud800' at position 1"),
+    "rows": ([["a"]], r"list \['a'\] at position 0"),
+    "single string": ("cat", "`texts` must be a sequence of strings. Received: str 'cat'"),
+    "bytes alone": (b"cat", "`texts` must be a sequence of strings. Received: bytes"),
+    "nothing": (None, "`texts` must be a sequence of strings. Received: NoneType None"),
+    "frame": (
+        pd.DataFrame({"text": TEXTS}),
+        "`texts` must be a sequence of strings. Received: DataFrame",
+    ),
+    "dict": ({"a": "b"}, "`texts` must be a sequence of strings. Received: dict"),
+    "set": ({"a"}, "`texts` must be a sequence of strings. Received: set"),
+    "matrix": (np.array([["a"]]), "`texts` must be a sequence of strings. Received: ndarray"),
+}
+
+
+@pytest.fixture(scope="module")
+def word_vectorizer():
+    vectorizer = WordVectorizer(20, 8)
+    vectorizer.adapt(TEXTS)
+    return vectorizer
+
+
+@pytest.fixture(scope="module")
+def sentence_pieces():
+    return SentencePieceTokenizer.train(TEXTS, 40, unit="character")
+
+
+@pytest.fixture(scope="module")
+def classifier(word_vectorizer):
+    return TextClassifier(word_vectorizer, transformer_classifier(20, 8, 4, 2, 4, 3))
+
+
+@pytest.fixture(scope="module")
+def takers(word_vectorizer, sentence_pieces, classifier):
+    """Everything that takes texts, from texts to something that can be compared."""
+    pieces = WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "rain", "snow", "sun"])
+    size = sentence_pieces.vocab_size
+    translator = Translator(
+        sentence_pieces, sentence_pieces, rnn_translator(size, size, 4, 4), max_length=3
+    )
+
+    def adapt(texts):
+        vectorizer = WordVectorizer(20, 8)
+        vectorizer.adapt(texts)
+        return vectorizer.vocabulary
+
+    return {
+        "predict_texts": lambda texts: classifier.predict_texts(texts).round(5).tolist(),
+        "evaluate": lambda texts: evaluate(classifier, texts, [0, 1, 2])[1].round(5).tolist(),
+        "adapt": adapt,
+        "WordVectorizer.encode": lambda texts: [x.tolist() for x in word_vectorizer.encode(texts)],
+        "WordPieceTokenizer.encode": lambda texts: [x.tolist() for x in pieces.encode(texts)],
+        "SentencePieceTokenizer.encode": lambda texts: [
+            x.tolist() for x in sentence_pieces.encode(texts)
+        ],
+        "SentencePieceTokenizer.train": lambda texts: (
+            SentencePieceTokenizer.train(texts, 40, unit="character").pieces
+        ),
+        "learn_vocabulary": lambda texts: learn_vocabulary(texts, 40),
+        "translate": translator.translate,
+    }
+
+
+TAKERS = [
+    "predict_texts",
+    "evaluate",
+    "adapt",
+    "WordVectorizer.encode",
+    "WordPieceTokenizer.encode",
+    "SentencePieceTokenizer.encode",
+    "SentencePieceTokenizer.train",
+    "learn_vocabulary",
+    "translate",
+]
+
+
+@pytest.mark.parametrize("taker", TAKERS)
+def test_the_results_are_those_of_the_list_whatever_holds_the_texts(takers, taker):
+    expected = takers[taker](TEXTS)
+    for name, hold in HOLDERS.items():
+        assert takers[taker](hold(TEXTS)) == expected, name
+
+
+@pytest.mark.parametrize("taker", TAKERS)
+def test_what_is_no_text_is_named_with_its_position(takers, taker):
+    for texts, message in NO_TEXTS.values():
+        if taker == "learn_vocabulary" and "sequence" in message:
+            continue  # goes through any iterable once, texts of files among them
+        with pytest.raises(ValueError, match=message):
+            takers[taker](texts)
+
+
+@pytest.mark.parametrize("taker", ["predict_texts", "WordPieceTokenizer.encode", "translate"])
+def test_no_texts_give_no_results(takers, taker):
+    assert len(takers[taker]([])) == 0
+
+
+@pytest.mark.parametrize(
+    "text", ["", "🌧️👩‍👩‍👧", "\0\x07\x1b[31m", "\u202e\ufeff", "<script>", "[PAD]"]
+)
+def test_odd_texts_are_texts(takers, text):
+    for taker in ("predict_texts", "WordPieceTokenizer.encode", "translate"):
+        assert len(takers[taker]([text, "rain"])) == 2
+
+
+@pytest.mark.parametrize("taker", ["predict_texts", "WordPieceTokenizer.encode"])
+def test_a_text_of_a_megabyte_is_a_text(takers, taker):
+    assert len(takers[taker](["word " * 200_000, "rain"])) == 2
+
+
+@pytest.mark.parametrize("texts", [[], ["", " \n"]])
+def test_a_vocabulary_needs_words(texts):
+    with pytest.raises(ValueError, match="`texts` must hold words"):
+        WordVectorizer(20, 8).adapt(texts)
+
+
+@pytest.mark.parametrize("hold", [list, tuple, np.array, lambda x: pd.Series(x, index=[2, 0, 1])])
+def test_labels_go_by_their_order_too(classifier, hold):
+    expected, _ = evaluate(classifier, TEXTS, np.array([0, 1, 2]))
+    assert evaluate(classifier, TEXTS, hold([0, 1, 2]))[0] == expected
+
+
+@pytest.mark.parametrize("labels", [[0, 1], [[0], [1], [2]]])
+def test_as_many_labels_as_texts(classifier, labels):
+    with pytest.raises(ValueError, match="`labels` must be one class for each of the 3 texts"):
+        evaluate(classifier, TEXTS, labels)
