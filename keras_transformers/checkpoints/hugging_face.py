@@ -5,6 +5,7 @@ Hugging Face's `BertModel` gives them (`embeddings.word_embeddings.weight`, …)
 """
 
 import os
+import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -90,9 +91,10 @@ def complete_config(config: Mapping[str, Any]) -> dict[str, Any]:
 def read_tensors(directory: str | os.PathLike) -> dict[str, np.ndarray]:
     """Reads the tensors of a directory, from `model.safetensors` or from the shards of its index.
 
-    The prefix `bert.`, which task models have, is taken off, and the layer normalisations' `gamma`
-    and `beta`, as old checkpoints call them, become `weight` and `bias`. Tensors that `BertModel`
-    does not have, such as a task's head, come along. Floating-point ones become float32.
+    Prefixes that task models, wrappers and compilers put in front (`bert.`, `model.`, `module.`,
+    `_orig_mod.`) are taken off, and the layer normalisations' `gamma` and `beta`, as old
+    checkpoints call them, become `weight` and `bias`. Tensors that `BertModel` does not have, such
+    as a task's head, come along. Floating-point ones become float32.
 
     Raises:
         FileNotFoundError: if the directory or a file in it is missing. Where there is only a
@@ -191,10 +193,14 @@ def _load(file):
         return load_file(file)
     except SafetensorError as error:
         raise ValueError(f"{str(file)!r} must be a complete safetensors file: {error}") from error
+    except (AttributeError, KeyError, TypeError) as error:  # by its version
+        raise ValueError(
+            f"{str(file)!r} must hold tensors of types that NumPy has. Received: {error}"
+        ) from error
 
 
 def _canonical(name):
-    name = name.removeprefix("bert.")
+    name = re.sub(r"^((module|_orig_mod|model)\.)*(bert\.)?", "", name)
     return name.replace("LayerNorm.gamma", "LayerNorm.weight").replace(
         "LayerNorm.beta", "LayerNorm.bias"
     )

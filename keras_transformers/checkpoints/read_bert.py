@@ -81,11 +81,14 @@ def _read_hugging_face(directory):
         tensors = {from_distilbert(name): tensor for name, tensor in tensors.items()}
     else:
         config = complete_config(config)
-    # Of the integers, the tables of position and type ids, none is a weight.
+    # Of the integers none is a weight, nor are the tables of position and type ids, which some
+    # checkpoints have as floats.
     return _arguments(config), {
         name: tensor
         for name, tensor in tensors.items()
-        if name.startswith((*ENCODER, MASKED_LM)) and tensor.dtype.kind == "f"
+        if name.startswith((*ENCODER, MASKED_LM))
+        and tensor.dtype.kind == "f"
+        and not name.endswith("_ids")
     }
 
 
@@ -106,7 +109,7 @@ def _as_bert(config):
 
 def _arguments(config):
     activation = config["hidden_act"]
-    if activation not in ACTIVATIONS:
+    if not isinstance(activation, str) or activation not in ACTIVATIONS:
         raise ValueError(
             f"`hidden_act` must be one of {', '.join(ACTIVATIONS)}. Received: {activation!r}"
         )

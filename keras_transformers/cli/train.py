@@ -18,7 +18,14 @@ from keras_transformers.cli.options import (
     check_writable,
     given,
 )
-from keras_transformers.training.settings import FineTuning, FromScratch, Frozen, Head, Translation
+from keras_transformers.training.settings import (
+    FineTuning,
+    FromScratch,
+    Frozen,
+    Head,
+    Reading,
+    Translation,
+)
 
 
 def add_parser(commands) -> None:
@@ -65,7 +72,7 @@ def _add_fine_tuned_bert(models):
     )
     _add_native_encoder(parser, SMALL_BERT)
     add_run(parser, "runs/fine-tuned-bert")
-    add_settings(parser, FineTuning, Head)
+    add_settings(parser, FineTuning, Head, Reading)
     parser.set_defaults(run=train_bert, name="fine-tuned-bert", published=ENCODER, fine_tune=True)
 
 
@@ -84,6 +91,7 @@ def _add_hf_bert(models):
         parser,
         FineTuning,
         Head,
+        Reading,
         epochs=f"passes over the training texts (default: {frozen.epochs}; with --fine-tune "
         f"{tuned.epochs})",
         learning_rate=f"the highest learning rate (default: {frozen.learning_rate}; with "
@@ -188,6 +196,7 @@ def train_bert(options: argparse.Namespace) -> int:
 
     train, kind = (fine_tune, FineTuning) if options.fine_tune else (train_frozen, Frozen)
     settings, head = given(options, kind), Head(**given(options, Head))
+    reading = Reading(**given(options, Reading))
     encoder = options.encoder or encoder_at_hand(options.published)
     news = load_news(options.data)
     _prepare(kind(**settings).seed, head)
@@ -196,13 +205,14 @@ def train_bert(options: argparse.Namespace) -> int:
         trainable=options.fine_tune,
         pooling=head.pooling,
         rate=head.rate,
+        max_length=reading.max_length,
         class_names=news.class_names,
     )
     metrics = train(
         model,
         news,
         options.output,
-        arguments={"model": options.name, "encoder": encoder} | head.record(),
+        arguments={"model": options.name, "encoder": encoder} | head.record() | reading.record(),
         resume=options.resume,
         verbose=report.verbose(),
         **settings,

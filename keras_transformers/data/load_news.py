@@ -229,15 +229,19 @@ def _read_csv(path, num_classes):
         raise FileNotFoundError(f"{path}: expected a CSV file, found none")
     texts, labels = [], []
     reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
+    limit = csv.field_size_limit(sys.maxsize)
     try:
-        for row in reader:
+        for row in filter(None, reader):  # without blank lines
             label, title, description = _check_row(row, num_classes)
             texts.append(_join(title, description))
             labels.append(label)
     except (csv.Error, ValueError) as error:
         raise ValueError(f"{path}, line {reader.line_num}: {error}") from error
-    if not texts:
-        raise ValueError(f"{path}: expected at least one row, found an empty file")
+    finally:
+        csv.field_size_limit(limit)
+    if not any(texts):
+        found = f"{len(texts)} rows without a text" if texts else "an empty file"
+        raise ValueError(f"{path}: expected at least one row with a text, found {found}")
     return texts, np.array(labels, dtype="int32")
 
 

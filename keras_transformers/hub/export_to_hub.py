@@ -122,7 +122,7 @@ def _encoder_tensors(tensors, config):
     tensors = {
         name: tensor
         for name, tensor in tensors.items()
-        if name.startswith(ENCODER) and tensor.dtype.kind == "f"
+        if name.startswith(ENCODER) and tensor.dtype.kind == "f" and not name.endswith("_ids")
     }
     has_pooler = any(name.startswith("pooler.") for name in tensors)
     shapes = tensor_shapes(config).items()
@@ -200,7 +200,7 @@ def _activation(name):
         "silu": tf_keras.activations.swish,
         "swish": tf_keras.activations.swish,
     }
-    if name not in functions:
+    if not isinstance(name, str) or name not in functions:
         raise ValueError(
             f"`hidden_act` must be one of {', '.join(functions)}. Received: hidden_act={name!r}"
         )

@@ -72,7 +72,8 @@ class BahdanauAttention(keras.layers.Layer):
     def call(
         self, query, value, attention_mask=None, value_mask=None, return_attention_scores=False
     ):
-        mask = merge_masks(attention_mask, value_mask)  # (batch, queries, keys)
+        # (batch, queries, keys)
+        mask = merge_masks(attention_mask, value_mask, query=query, value=value)
         context, weights = self.attend(query, self.key_dense(value), value, mask)
         return (context, weights) if return_attention_scores else context
 

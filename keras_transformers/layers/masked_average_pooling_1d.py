@@ -12,7 +12,7 @@ class MaskedAveragePooling1D(keras.layers.Layer):
 
     with the mask `m` (Reimers and Gurevych, 2019, arXiv 1908.10084, section 3, call it the MEAN
     strategy). Unlike `keras.layers.GlobalAveragePooling1D`, a sequence that is all padding gives
-    zeros, not NaN.
+    zeros, not NaN, and what is masked has no influence, be it NaN or infinite.
 
     Args:
         **kwargs: `name`, `dtype` and the other arguments of `keras.layers.Layer`.
@@ -43,8 +43,11 @@ class MaskedAveragePooling1D(keras.layers.Layer):
     def call(self, inputs, mask=None):
         if mask is None:
             return ops.mean(inputs, axis=1)
+        # What is masked becomes 0 first, for 0 times NaN is NaN.
+        inputs = ops.where(ops.cast(mask, "bool")[..., None], inputs, 0)
         mask = ops.cast(mask, inputs.dtype)
         count = ops.sum(mask, axis=1, keepdims=True)
+        # Not a sum: in half precision a product of matrices adds up more exactly.
         return ops.einsum("bt,btd->bd", mask, inputs) / ops.maximum(count, 1)
 
     def compute_mask(self, inputs, previous_mask=None):

@@ -4,33 +4,60 @@ import keras
 from keras import ops
 
 
-def merge_masks(*masks):
+def merge_masks(*masks, query=None, value=None):
     """Merges masks of what each query may look at.
 
     Args:
-        *masks: each None, boolean of shape `(batch, keys)`, which keys exist, or boolean of shape
-            `(batch, queries, keys)`, which key each query may look at.
+        *masks: each None, boolean or integer (0 or 1) of shape `(batch, keys)`, which keys exist,
+            or of shape `(batch, queries, keys)`, which key each query may look at.
+        query: optional, the tensor `(batch, queries, dim)` that the masks have to go with.
+        value: optional, the tensor `(batch, keys, dim)` that they have to go with.
 
     Returns:
         Boolean of shape `(batch, queries, keys)`, True where all masks are, with 1 instead of
         `batch` or `queries` where it is the same for all of them; None without a mask.
 
     Raises:
-        ValueError: if a mask has neither 2 nor 3 axes.
+        ValueError: if a mask holds floats, or is of another shape.
     """
     merged = None
     for mask in masks:
         if mask is None:
             continue
-        if len(mask.shape) not in (2, 3):
-            raise ValueError(
-                "`attention_mask` must have shape (batch, keys) or (batch, queries, keys). "
-                f"Received: shape {tuple(mask.shape)}"
-            )
+        _check_mask(mask, query, value)
         mask = ops.cast(mask, "bool")
         mask = mask if len(mask.shape) == 3 else mask[:, None]
         merged = mask if merged is None else ops.logical_and(merged, mask)
     return merged
+
+
+def _check_mask(mask, query, value):
+    if "float" in keras.backend.standardize_dtype(mask.dtype):
+        raise ValueError(
+            "`attention_mask` must be boolean, or integers of 0 and 1, True = attend. Received: "
+            f"{mask.dtype}. A mask that is added to the scores, 0 where a query may look and a "
+            "large negative number elsewhere, is `mask == 0` here"
+        )
+    batch, queries = (None, None) if query is None else query.shape[:2]
+    keys = None if value is None else value.shape[1]
+    if not _fits(tuple(mask.shape), batch, queries, keys):
+        here = "" if query is None else f", here {(batch, keys)} or {(batch, queries, keys)}"
+        raise ValueError(
+            f"`attention_mask` must have shape (batch, keys) or (batch, queries, keys){here}. "
+            f"Received: shape {tuple(mask.shape)}"
+        )
+
+
+def _fits(shape, batch, queries, keys):
+    """Whether a mask of that shape goes with these sizes, None where one is not known."""
+    if len(shape) not in (2, 3):
+        return False
+    rest = zip(shape[:-1], (batch, queries), strict=False)
+    return _alike(shape[-1], keys) and all(size == 1 or _alike(size, all_) for size, all_ in rest)
+
+
+def _alike(size, other):
+    return None in (size, other) or size == other
 
 
 def make_causal_mask(query, value):

@@ -96,7 +96,8 @@ class MultiHeadAttention(keras.layers.Layer):
         training=None,
         return_attention_scores=False,
     ):
-        mask = merge_masks(attention_mask, value_mask)  # (batch, queries, keys)
+        # (batch, queries, keys)
+        mask = merge_masks(attention_mask, value_mask, query=query, value=value)
         if use_causal_mask:
             mask = merge_masks(mask, make_causal_mask(query, value))
         if fast_form := fast.attention(self, query, value):

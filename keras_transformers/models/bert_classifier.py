@@ -12,6 +12,15 @@ from keras_transformers.text.word_piece_tokenizer import WordPieceTokenizer
 MAX_LENGTH = 128
 
 
+def check_tokenizer(tokenizer: WordPieceTokenizer, encoder: BertEncoder) -> None:
+    """Raises a `ValueError` if a tokeniser has pieces that an encoder has no vectors for."""
+    if len(tokenizer.vocabulary) > encoder.vocab_size:
+        raise ValueError(
+            f"`tokenizer` must have at most the encoder's vocab_size={encoder.vocab_size} pieces. "
+            f"Received: {len(tokenizer.vocabulary)} pieces"
+        )
+
+
 def bert_classifier(
     encoder: str | PathLike | BertEncoder,
     num_classes: int = 4,
@@ -48,7 +57,8 @@ def bert_classifier(
     Raises:
         FileNotFoundError: if the checkpoint or its vocabulary cannot be found or downloaded.
         ValueError: if it is no BERT, if texts could get longer than the encoder's positions, if
-            a `BertEncoder` comes without its tokeniser, or if `pooling` is unknown.
+            the tokeniser has more pieces than the encoder has vectors, if a `BertEncoder` comes
+            without its tokeniser, or if `pooling` is unknown.
     """
     if not isinstance(encoder, BertEncoder):
         directory = find_checkpoint(encoder)
@@ -62,6 +72,7 @@ def bert_classifier(
         raise ValueError(
             "`tokenizer` must be the WordPieceTokenizer that goes with the encoder. Received: None"
         )
+    check_tokenizer(tokenizer, encoder)
     if tokenizer.max_length > encoder.max_positions:
         raise ValueError(
             f"`max_length` must be at most the encoder's {encoder.max_positions} positions. "

@@ -9,6 +9,7 @@ from keras_transformers.checkpoints.find_checkpoint import find_checkpoint
 from keras_transformers.checkpoints.read_bert import assign_masked_lm, assign_tensors, read_bert
 from keras_transformers.checkpoints.write_bert import write_bert
 from keras_transformers.layers import MaskedLMHead
+from keras_transformers.models.bert_classifier import check_tokenizer
 from keras_transformers.models.bert_encoder import BertEncoder
 from keras_transformers.text.word_piece_tokenizer import WordPieceTokenizer
 
@@ -32,7 +33,8 @@ def masked_language_model(
 
     Raises:
         FileNotFoundError: if the checkpoint or its vocabulary cannot be found or downloaded.
-        ValueError: if it is no BERT, or one without a head for masked language modelling.
+        ValueError: if it is no BERT, one without a head for masked language modelling, or the
+            tokeniser has more pieces than the encoder has vectors.
 
     Example:
         >>> import numpy as np
@@ -86,6 +88,8 @@ class MaskedLanguageModel(keras.Model):
         super().__init__(**{"dtype": encoder.dtype_policy, **kwargs})
         self.encoder = encoder
         self.tokenizer = tokenizer
+        if tokenizer:
+            check_tokenizer(tokenizer, encoder)
         self.head = MaskedLMHead(
             encoder.vocab_size,
             encoder.hidden_size,

@@ -35,7 +35,8 @@ def read_tokenizer(directory: Path) -> dict[str, Any]:
     if (directory / "tokenizer.json").is_file():
         settings = _read_tokenizer_json(directory / "tokenizer.json")
     elif (directory / "vocab.txt").is_file():
-        settings = {"vocabulary": read_vocabulary(directory / "vocab.txt")}
+        settings = {"vocabulary": _last_counts(read_vocabulary(directory / "vocab.txt"))}
+        _check_added_tokens(directory / "added_tokens.json", settings["vocabulary"])
     elif (directory / "assets" / "vocab.txt").is_file():
         settings = {"vocabulary": read_vocabulary(directory / "assets" / "vocab.txt")}
         lower_case = lowers_case(directory)
@@ -48,6 +49,24 @@ def read_tokenizer(directory: Path) -> dict[str, Any]:
     if (directory / "tokenizer_config.json").is_file():
         settings |= _read_tokenizer_config(directory / "tokenizer_config.json")
     return settings
+
+
+def _last_counts(pieces):
+    """Leaves the last of equal pieces, as Hugging Face does; the others' ids stand for nothing."""
+    last = {piece: i for i, piece in enumerate(pieces)}
+    # No piece has a blank in it.
+    return [piece if last[piece] == i else f"[repeated {i}]" for i, piece in enumerate(pieces)]
+
+
+def _check_added_tokens(path, vocabulary):
+    """Refuses tokens that Hugging Face would find in texts and this tokeniser would not."""
+    added = read_json(path) if path.is_file() else {}
+    unknown = [token for token in added if token not in vocabulary or token not in SPECIAL_TOKENS]
+    if unknown:
+        raise ValueError(
+            f"{path.name} must add no tokens but {', '.join(SPECIAL_TOKENS)}. "
+            f"Received: {path} with {sorted(unknown)}"
+        )
 
 
 def _read_tokenizer_config(path):

@@ -57,7 +57,7 @@ class WordPieceTokenizer(keras.layers.Layer):
         **kwargs: `name` and the other arguments of `keras.layers.Layer`.
 
     Call arguments:
-        texts: strings of shape `(batch,)`, or a pair `(first, second)` of two such.
+        texts: strings of shape `(batch,)`, or a tuple `(first, second)` of two such.
         length: optional int from 3 to `max_length`, the length to pad or cut to. Left out, it is
             that of the longest sequence in the batch, at most `max_length`.
 
@@ -73,7 +73,8 @@ class WordPieceTokenizer(keras.layers.Layer):
 
     Raises:
         ValueError: if `vocabulary` repeats a piece or lacks a special token, if `max_length` or
-            `length` is out of range, or if `texts` has another shape.
+            `length` is out of range, or if `texts` has another shape or is a pair of unequal
+            lengths.
 
     Example:
         >>> from keras_transformers.text import WordPieceTokenizer
@@ -195,7 +196,7 @@ class WordPieceTokenizer(keras.layers.Layer):
         texts = tf.convert_to_tensor(texts, tf.string)
         if texts.shape.rank != 1:
             raise ValueError(
-                "`texts` must be strings of shape (batch,) or a pair of two such. "
+                "`texts` must be strings of shape (batch,) or a tuple of two such. "
                 f"Received: shape {texts.shape}"
             )
         return tf.strings.split(self._normalize(texts))
@@ -206,7 +207,7 @@ class WordPieceTokenizer(keras.layers.Layer):
 
     def tokens(self, text: str | tuple[str, str]) -> list[str]:
         """Returns the pieces that BERT sees of one text or pair, `[CLS]` and `[SEP]` included."""
-        texts = [text] if isinstance(text, str) else [[segment] for segment in text]
+        texts = [text] if isinstance(text, str) else tuple([segment] for segment in text)
         return [self.vocabulary[i] for i in self(texts)["input_word_ids"][0].numpy()]
 
     def _normalize(self, texts):
@@ -276,8 +277,21 @@ class WordPieceTokenizer(keras.layers.Layer):
 
 def _segments(texts):
     """Returns the one or two string tensors, or lists of strings, that `texts` consists of."""
-    pair = isinstance(texts, list | tuple) and len(texts) == 2
-    return texts if pair and not isinstance(texts[0], str | bytes) else [texts]
+    # A saved model hands a tuple on as a list.
+    are_tensors = isinstance(texts, list) and all(hasattr(segment, "shape") for segment in texts)
+    pair = (isinstance(texts, tuple) or are_tensors) and len(texts) == 2
+    if not pair or isinstance(texts[0], str | bytes):
+        return [texts]
+    first, second = (
+        tuple(segment.shape[:1]) if hasattr(segment, "shape") else (len(segment),)
+        for segment in texts
+    )
+    if first != second and (None,) not in (first, second):
+        raise ValueError(
+            "`texts`, if it is a pair, must hold equally many texts on both sides. "
+            f"Received: {first[0]} and {second[0]}"
+        )
+    return texts
 
 
 def _truncate_pair(first, second, budget):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 
+import keras_transformers
 from keras_transformers.training.fit import fit
 from keras_transformers.utils import replacing
 
@@ -111,9 +112,10 @@ class RunDirectory:
             "seconds": self.prepared + sum(epoch["seconds"] for epoch in history),
             "epochs": [{k: v for k, v in epoch.items() if k != "steps"} for epoch in history],
             "test": test,
+            # The package may be run from where it lies, without being installed.
             "versions": {
-                package: importlib.metadata.version(package)
-                for package in ("keras_transformers", "keras", "tensorflow")
+                "keras_transformers": keras_transformers.__version__,
+                **{name: importlib.metadata.version(name) for name in ("keras", "tensorflow")},
             },
         }
         for name, figure in figures.items():

@@ -101,6 +101,18 @@ class Head(_Checked):
 
 
 @dataclasses.dataclass(frozen=True)
+class Reading(_Checked):
+    """How much of a text a BERT of our own blocks reads."""
+
+    max_length: int | None = setting(
+        None,
+        Kind(int, lambda n: n >= 3, "an integer of at least 3", "N"),
+        "word pieces of a text that are read",
+        "as many as the encoder has positions, at most 128",
+    )
+
+
+@dataclasses.dataclass(frozen=True)
 class Frozen(_Checked):
     """Settings of `train_frozen`."""
 
