@@ -94,6 +94,17 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
+def is_running(process: int) -> bool:
+    """Whether there is a process of that number on this machine."""
+    try:
+        os.kill(process, 0)  # Sends nothing; asks whether it could.
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike) -> Iterator[Path]:
     """Returns a temporary name to write to, which takes the place of `path` once all is written.

@@ -39,7 +39,7 @@ HEAVY = {
 }
 # Each imports those in front of it only.
 RANKS = ["utils", "errors", "layers", "decoding", "data", "checkpoints", "text", "models", "hub"]
-RANKS += ["plots", "training", "cli", "__main__"]
+RANKS += ["plots", "training", "notebook", "cli", "__main__"]
 
 
 def imports_of(path, top_level_only):

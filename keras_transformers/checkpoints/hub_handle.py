@@ -10,6 +10,7 @@ import warnings
 from pathlib import Path
 
 from keras_transformers.errors import SavedModelError
+from keras_transformers.utils import is_running
 
 # Seconds that a server may stay silent. Python's own default is to wait for ever.
 NETWORK_TIMEOUT = 15
@@ -125,18 +126,8 @@ def _drop_dead_lock(entry):
     if not lock.exists():
         return
     host, _, process = lock.read_text().rpartition(".")[0].rpartition(".")
-    if host == socket.gethostname() and not _is_running(int(process)):
+    if host == socket.gethostname() and not is_running(int(process)):
         lock.unlink(missing_ok=True)
-
-
-def _is_running(process):
-    try:
-        os.kill(process, 0)  # Sends nothing; asks whether it could.
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
 
 
 @contextlib.contextmanager

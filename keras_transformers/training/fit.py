@@ -12,7 +12,7 @@ import numpy as np
 from keras_transformers.utils import replacing
 
 STATE_FILE = "state.npz"
-BEST_FILE = "best.weights.h5"
+BEST_FILE = "best.npz"
 
 
 def fit(
@@ -71,7 +71,8 @@ def fit(
             verbose=verbose,
         )
     if validation is not None:
-        model.load_weights(directory / BEST_FILE)
+        with np.load(directory / BEST_FILE) as best:
+            model.set_weights([best[f"arr_{i}"] for i in range(len(best.files))])
     return history
 
 
@@ -114,8 +115,9 @@ class _KeepEveryEpoch(keras.callbacks.Callback):
         metrics = {key: float(logs[key]) for key in logs}
         self.history.append(metrics | times | {"steps": self.steps})
         if "val_accuracy" in metrics and best_epoch(self.history) == epoch:
+            # Not an HDF5 file: where the disk is full, its library ends the process.
             with replacing(self.directory / BEST_FILE) as path:
-                self.model.save_weights(path)
+                np.savez(path, *self.model.get_weights())
         state = [values for _, _, values in _leaves(_state(self.model))]
         with replacing(self.directory / STATE_FILE) as path:
             np.savez(path, *state, history=json.dumps(self.history))

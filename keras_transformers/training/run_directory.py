@@ -4,6 +4,7 @@ import importlib.metadata
 import json
 import os
 import shutil
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy as np
 
 import keras_transformers
 from keras_transformers.training.fit import fit
-from keras_transformers.utils import replacing
+from keras_transformers.utils import is_running, replacing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -35,7 +36,8 @@ class RunDirectory:
 
     Raises:
         OSError: if the directory cannot be written.
-        ValueError: if `resume` finds a run with other arguments, or a damaged record of them.
+        ValueError: if another process is training into the directory, or if `resume` finds a run
+            with other arguments, or a damaged record of them.
     """
 
     def __init__(self, directory: str | os.PathLike, arguments: dict, resume: bool) -> None:
@@ -44,14 +46,30 @@ class RunDirectory:
         self.arguments = arguments
         self.resume = resume
         self.started = time.perf_counter()
+        self._take()
         record = self.checkpoint / "arguments.json"
         if resume and record.is_file():
             self._check_same(record)
             return
         shutil.rmtree(self.checkpoint, ignore_errors=True)
-        self.checkpoint.mkdir(parents=True)
+        self._take()
         with replacing(record) as path:
             path.write_text(json.dumps(arguments))
+
+    def _take(self):
+        """Leaves this process' number in the checkpoint, unless that of a living one is there."""
+        place, host = self.checkpoint / "process", socket.gethostname()
+        if place.is_file():
+            there, _, process = place.read_text().rpartition(" ")
+            another = there == host and process.isdigit() and int(process) != os.getpid()
+            if another and is_running(int(process)):
+                raise ValueError(
+                    f"{self.path}: process {process} is training into this directory; take another "
+                    f"one, or if that process is no training, remove {place}"
+                )
+        self.checkpoint.mkdir(parents=True, exist_ok=True)
+        with replacing(place) as path:
+            path.write_text(f"{host} {os.getpid()}")
 
     def _check_same(self, record):
         try:
@@ -123,4 +141,5 @@ class RunDirectory:
                 figure.savefig(path)
         with replacing(self.path / "metrics.json") as path:
             path.write_text(json.dumps(metrics, indent=2) + "\n")
+        (self.checkpoint / "process").unlink(missing_ok=True)
         return metrics

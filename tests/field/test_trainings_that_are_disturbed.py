@@ -1,0 +1,112 @@
+"""A second training in the same place, a full disk, a package that is not installed."""
+
+import errno
+import importlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import keras_transformers
+from keras_transformers.training.fit import STATE_FILE
+from keras_transformers.training.run_directory import RunDirectory
+
+SIZES = ["--vocab-size", "100", "--maxlen", "20", "--embed-dim", "8", "--ff-dim", "8"]
+TRAIN = ["train", "from-scratch", "--epochs", "3", *SIZES]
+
+
+@pytest.fixture
+def other_process():
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    yield process
+    process.kill()
+    process.wait()
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Tracing the usual number of steps takes longer than these trainings."""
+    module = importlib.import_module("keras_transformers.training.train_from_scratch")
+    monkeypatch.setattr(module, "STEPS_PER_EXECUTION", 2)
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_second_training_is_told_who_is_there(tmp_path, other_process, resume):
+    RunDirectory(tmp_path, {"seed": 0}, resume=False)
+    place = tmp_path / "checkpoint" / "process"
+    place.write_text(f"{socket.gethostname()} {other_process.pid}")
+    with pytest.raises(ValueError, match=rf"process {other_process.pid} is training into this"):
+        RunDirectory(tmp_path, {"seed": 0}, resume=resume)
+    other_process.kill()
+    other_process.wait()
+    RunDirectory(tmp_path, {"seed": 0}, resume=resume)
+    assert place.read_text() == f"{socket.gethostname()} {os.getpid()}"
+
+
+@pytest.mark.parametrize("there", ["elsewhere 1", "damaged", ""])
+def test_what_cannot_be_living_here_is_passed_over(tmp_path, there):
+    RunDirectory(tmp_path, {}, resume=False)
+    (tmp_path / "checkpoint" / "process").write_text(there)
+    RunDirectory(tmp_path, {}, resume=True)
+
+
+def test_a_full_disk_is_one_line_and_what_was_there_resumes(
+    news_directory, tmp_path, run, quick, monkeypatch
+):
+    data = ["--data", news_directory]
+    assert run(*TRAIN, *data, "--output", tmp_path / "whole")[0] == 0
+    savez, written = np.savez, []
+
+    def full_after_one(path, *arrays, **named):
+        written.append(path)
+        if len(written) > 1:
+            Path(path).write_bytes(b"half")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        savez(path, *arrays, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "savez", full_after_one)
+        code, _, err = run(*TRAIN, *data, "--output", tmp_path / "run")
+    assert code == 2
+    assert err.count("\n") == 1
+    assert f"{STATE_FILE}: could not be written: [Errno 28] No space left on device" in err
+    checkpoint = tmp_path / "run" / "checkpoint"
+    assert {path.name for path in checkpoint.iterdir()} == {
+        STATE_FILE,
+        "arguments.json",
+        "process",
+    }
+    code, _, err = run(*TRAIN, *data, "--output", tmp_path / "run", "--resume")
+    assert code == 0, err
+    states = [np.load(tmp_path / name / "checkpoint" / STATE_FILE) for name in ("whole", "run")]
+    for name in states[0].files:
+        if name != "history":
+            np.testing.assert_array_equal(states[0][name], states[1][name])
+
+
+@pytest.mark.slow
+def test_a_package_that_is_not_installed_trains_to_the_end(news_directory, tmp_path):
+    package = Path(keras_transformers.__file__).parent
+    shutil.copytree(package, tmp_path / package.name, ignore=shutil.ignore_patterns("__pycache__"))
+    # -S would leave out everything; what is hidden is the record of the installation alone.
+    code = (
+        "import importlib.metadata as metadata, sys\n"
+        "version = metadata.version\n"
+        "def hide(name):\n"
+        "    if name.startswith('keras_tr'):\n"
+        "        raise metadata.PackageNotFoundError(name)\n"
+        "    return version(name)\n"
+        "metadata.version = hide\n"
+        "from keras_transformers.cli import main\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    command = [sys.executable, "-c", code, *TRAIN, "--data", news_directory, "--output", "run"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert metrics["versions"]["keras_transformers"] == keras_transformers.__version__
