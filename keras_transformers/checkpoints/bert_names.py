@@ -121,8 +121,11 @@ def from_tf_hub(module: str) -> str:
     )
 
 
-def named_variables(encoder) -> dict:
-    """Returns the encoder's variables under Hugging Face's names."""
+def named_weights(encoder) -> dict:
+    """Returns pairs of layer and variable of an encoder under Hugging Face's names.
+
+    What quantization and LoRA add to a layer has no name there and is left out.
+    """
     if not encoder.built:
         encoder.build()
     modules = {
@@ -143,22 +146,23 @@ def named_variables(encoder) -> dict:
             f"encoder.layer.{i}.output.dense": block.feed_forward_output,
             f"encoder.layer.{i}.output.LayerNorm": block.feed_forward_norm,
         }
-    return _variables(modules)
+    return _weights(modules)
 
 
-def named_head_variables(head) -> dict:
-    """Returns a built `MaskedLMHead`'s variables under Hugging Face's names."""
+def named_head_weights(head) -> dict:
+    """Returns those of a built `MaskedLMHead`."""
     modules = {
         "cls.predictions.transform.dense": head.transform_dense,
         "cls.predictions.transform.LayerNorm": head.transform_norm,
     }
-    return {**_variables(modules), "cls.predictions.bias": head.output_bias}
+    return {**_weights(modules), "cls.predictions.bias": (head, head.output_bias)}
 
 
-def _variables(modules):
+def _weights(modules):
     return {
-        f"{module}.{VARIABLES[variable.name]}": variable
+        f"{module}.{VARIABLES[variable.name]}": (layer, variable)
         for module, layer in modules.items()
         if layer is not None
         for variable in layer.weights
+        if variable.name in VARIABLES
     }

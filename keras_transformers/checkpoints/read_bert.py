@@ -16,8 +16,8 @@ from keras_transformers.checkpoints.bert_names import (
     ENCODER,
     MASKED_LM,
     from_distilbert,
-    named_head_variables,
-    named_variables,
+    named_head_weights,
+    named_weights,
 )
 from keras_transformers.checkpoints.hugging_face import (
     check_tensors,
@@ -129,7 +129,7 @@ def assign_tensors(encoder, tensors: dict[str, np.ndarray]) -> None:
     Raises:
         ValueError: if tensors are missing, surplus or of another shape; the message names them.
     """
-    _assign(named_variables(encoder), tensors)
+    _assign(named_weights(encoder), tensors)
 
 
 def assign_masked_lm(head, tensors: dict[str, np.ndarray]) -> None:
@@ -141,10 +141,11 @@ def assign_masked_lm(head, tensors: dict[str, np.ndarray]) -> None:
         ValueError: if tensors are missing, surplus or of another shape; the message names them.
     """
     tensors = {MASKED_LM + n: t for n, t in tensors.items() if not n.startswith("decoder.")}
-    _assign(named_head_variables(head), tensors)
+    _assign(named_head_weights(head), tensors)
 
 
-def _assign(variables, tensors):
+def _assign(weights, tensors):
+    variables = {name: variable for name, (_, variable) in weights.items()}
     is_kernel = {name: variable.name == "kernel" for name, variable in variables.items()}
     shapes = {name: v.shape[::-1] if is_kernel[name] else v.shape for name, v in variables.items()}
     check_tensors(tensors, shapes)

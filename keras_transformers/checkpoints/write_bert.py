@@ -14,8 +14,8 @@ from keras_transformers.checkpoints.bert_names import (
     DISTILBERT_CONFIG,
     DISTILBERT_EPSILON,
     MASKED_LM,
-    named_head_variables,
-    named_variables,
+    named_head_weights,
+    named_weights,
     to_distilbert,
 )
 
@@ -32,8 +32,8 @@ def write_bert(encoder, directory: str | os.PathLike, *, head=None, dtype: str =
     Raises:
         ValueError: if the layout cannot hold the encoder: an activation that it has no name for,
             or no segments together with a head, a pooler or another epsilon than 1e-12; if the
-            directory holds a checkpoint in shards, which some readers prefer to the new file; or
-            if `dtype` is neither of the two.
+            directory holds a checkpoint in shards, which some readers prefer to the new file; if
+            the encoder is quantized; or if `dtype` is neither of the two.
     """
     from safetensors.numpy import save_file
 
@@ -46,10 +46,10 @@ def write_bert(encoder, directory: str | os.PathLike, *, head=None, dtype: str =
         raise ValueError(
             f"`directory` must not hold a checkpoint in shards. Received: one with {index.name}"
         )
-    variables = named_variables(encoder) | (named_head_variables(head) if head else {})
+    weights = named_weights(encoder) | (named_head_weights(head) if head else {})
     tensors = {
-        rename(name): np.ascontiguousarray(_as_saved(variable, dtype))
-        for name, variable in variables.items()
+        rename(name): np.ascontiguousarray(_as_saved(layer, variable.name, dtype))
+        for name, (layer, variable) in weights.items()
     }
     directory.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=directory) as unfinished:
@@ -60,9 +60,15 @@ def write_bert(encoder, directory: str | os.PathLike, *, head=None, dtype: str =
             os.replace(Path(unfinished, file), directory / file)
 
 
-def _as_saved(variable, dtype):
-    values = ops.convert_to_numpy(variable).astype(dtype, copy=False)
-    return values.T if variable.name == "kernel" else values
+def _as_saved(layer, name, dtype):
+    if getattr(layer, "quantization_mode", None):
+        raise ValueError(
+            f"`encoder` must not be quantized, for the layout has no place for scales. "
+            f"Received: one whose {layer.name} is {layer.quantization_mode}"
+        )
+    # Asked for by name, a layer adds LoRA's part.
+    values = ops.convert_to_numpy(getattr(layer, name)).astype(dtype, copy=False)
+    return values.T if name == "kernel" else values
 
 
 def _layout(encoder, head, dtype):

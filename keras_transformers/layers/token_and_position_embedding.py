@@ -9,6 +9,13 @@ from keras_transformers.layers.sinusoidal_position_encoding import SinusoidalPos
 from keras_transformers.utils import check_positive
 
 
+def embedding_matrix(layer: keras.layers.Embedding):
+    """Returns the vectors of all ids as the layer looks them up, quantized or with LoRA as well."""
+    if layer.quantization_mode:
+        return layer(ops.arange(layer.input_dim))
+    return ops.convert_to_tensor(layer.embeddings)
+
+
 @keras.saving.register_keras_serializable(package="keras_transformers")
 class TokenAndPositionEmbedding(keras.layers.Layer):
     r"""Adds up a trained vector for each token and one for its position in the sequence.
@@ -105,7 +112,7 @@ class TokenAndPositionEmbedding(keras.layers.Layer):
             return self.position_encoding(tokens * math.sqrt(self.embed_dim), offset=offset)
         # A slice, not a look-up: where the length is known only as the model runs, a sequence
         # that is too long does not fit, while XLA looks up the last position again and again.
-        positions = ops.convert_to_tensor(self.position_embedding.embeddings)
+        positions = embedding_matrix(self.position_embedding)
         size = (ops.shape(inputs)[-1], self.embed_dim)
         positions = ops.slice(positions, (offset, 0), size)
         return tokens + ops.cast(positions, self.compute_dtype)

@@ -3,7 +3,10 @@
 import keras
 from keras import ops
 
-from keras_transformers.layers.token_and_position_embedding import TokenAndPositionEmbedding
+from keras_transformers.layers.token_and_position_embedding import (
+    TokenAndPositionEmbedding,
+    embedding_matrix,
+)
 from keras_transformers.layers.transformer_decoder_block import TransformerDecoderBlock
 from keras_transformers.utils import check_positive, check_rate
 
@@ -140,7 +143,7 @@ class TransformerDecoder(keras.layers.Layer):
 
     def _to_logits(self, x):
         # float32 under mixed precision too, for the loss' logarithm.
-        tokens = ops.cast(self.embedding.token_embedding.embeddings, x.dtype)
+        tokens = ops.cast(embedding_matrix(self.embedding.token_embedding), x.dtype)
         logits = ops.cast(ops.matmul(x, ops.transpose(tokens)), "float32")
         return logits + self.output_bias
 

@@ -3,12 +3,12 @@
 from os import PathLike
 
 import keras
-from keras import ops
 
 from keras_transformers.checkpoints.find_checkpoint import find_checkpoint
 from keras_transformers.checkpoints.read_bert import assign_masked_lm, assign_tensors, read_bert
 from keras_transformers.checkpoints.write_bert import write_bert
 from keras_transformers.layers import MaskedLMHead
+from keras_transformers.layers.token_and_position_embedding import embedding_matrix
 from keras_transformers.models.bert_classifier import check_tokenizer
 from keras_transformers.models.bert_encoder import BertEncoder
 from keras_transformers.text.word_piece_tokenizer import WordPieceTokenizer
@@ -107,7 +107,7 @@ class MaskedLanguageModel(keras.Model):
         inputs = dict(inputs)
         positions = inputs.pop(POSITIONS, None)
         vectors = self.encoder(inputs, training=training)["sequence_output"]
-        token_matrix = ops.convert_to_tensor(self.encoder.embedding.token_embedding.embeddings)
+        token_matrix = embedding_matrix(self.encoder.embedding.token_embedding)
         return self.head(vectors, token_matrix, positions)
 
     def compute_output_spec(self, inputs, training=None):

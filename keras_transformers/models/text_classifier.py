@@ -91,6 +91,11 @@ class TextClassifier(keras.Model):
         probabilities[order] = self.predict(batches, verbose=0)
         return probabilities
 
+    def export(self, filepath, *arguments, input_signature=None, **options) -> None:
+        """Exports a SavedModel that takes strings of shape `(batch,)`; see `keras.Model.export`."""
+        signature = input_signature or [keras.InputSpec("string", (None,))]
+        super().export(filepath, *arguments, input_signature=signature, **options)
+
     def get_config(self):
         return {
             "name": self.name,
