@@ -90,6 +90,7 @@ class HubLayer(keras.layers.Layer):
             )
         if not isinstance(handle, str | os.PathLike):
             raise ValueError(f"`handle` must be a string or a path. Received: handle={handle!r}")
+        _check_no_inputs(kwargs)
         # Without autocast, floats reach the SavedModel as precise as they came.
         super().__init__(autocast=False, **kwargs)
         self.handle = os.fspath(handle)
@@ -107,6 +108,14 @@ class HubLayer(keras.layers.Layer):
         self.trainable = trainable  # Set last: Keras passes it on to the weights there are.
         self.supports_jit = not _needs_strings(self._function)
         self.built = True
+
+    def __call__(self, inputs, *arguments, **options):
+        # Keras takes strings only as tensors.
+        if isinstance(inputs, list | tuple) and inputs and all(isinstance(x, str) for x in inputs):
+            import tensorflow as tf
+
+            inputs = tf.constant(list(inputs))
+        return super().__call__(inputs, *arguments, **options)
 
     def call(self, inputs, training=None):
         if self._by_signature:
@@ -277,6 +286,18 @@ def _needs_strings(function):
         or any(string in (value.type, *value.list.type) for value in node.attr.values())
         for node in nodes
     )
+
+
+def _check_no_inputs(options):
+    """Refuses what Keras 2's `KerasLayer` took to describe its inputs."""
+    for name in ("input_shape", "dtype"):
+        value = options.get(name)
+        if name in options and (name == "input_shape" or getattr(value, "name", value) == "string"):
+            raise ValueError(
+                f"`{name}` must not describe the inputs: in Keras 3 they are a layer of their own, "
+                "keras.Sequential([keras.Input((), dtype='string'), HubLayer(handle)]). "
+                f"Received: {name}={value!r}"
+            )
 
 
 def _check_arguments(arguments):
