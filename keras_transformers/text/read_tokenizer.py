@@ -81,6 +81,11 @@ def _read_tokenizer_json(path):
     try:
         # Early files do not name the model's type.
         _require(path, {"type": "WordPiece", **content["model"]}, **_BERT_MODEL)
+        for part in ("normalizer", "pre_tokenizer"):
+            if content[part] is None:
+                raise ValueError(
+                    f"{path.name} must have a {part} as BERT does. Received: {path} without one"
+                )
         _require(path, content["normalizer"], **_BERT_NORMALIZER)
         _require(path, content["pre_tokenizer"], type="BertPreTokenizer")
         added = {token["content"]: token["id"] for token in content["added_tokens"]}

@@ -132,6 +132,19 @@ def test_added_tokens_that_are_bert_s_own(checkpoint):
     assert WordPieceTokenizer.from_pretrained(checkpoint).vocabulary == PIECES
 
 
+@pytest.mark.parametrize("part", ["normalizer", "pre_tokenizer"])
+def test_a_tokeniser_of_another_kind_is_refused_by_name(checkpoint, part):
+    from tokenizers.implementations import BertWordPieceTokenizer
+
+    file = checkpoint / "tokenizer.json"
+    BertWordPieceTokenizer(str(checkpoint / "vocab.txt")).save(str(file))
+    content = json.loads(file.read_text())
+    for other, message in ((None, f"a {part} as BERT does"), ({"type": "NFC"}, "type='Bert")):
+        file.write_text(json.dumps(content | {part: other}))
+        with pytest.raises(ValueError, match=rf"tokenizer.json must have .*{message}"):
+            WordPieceTokenizer.from_pretrained(checkpoint)
+
+
 # Tokeniser and encoder
 
 
