@@ -19,9 +19,10 @@ from keras_transformers import (
     text,
     training,
 )
+from keras_transformers.version import __version__
 
-__version__ = "0.1.0"
 __all__ = [
+    "__version__",
     "checkpoints",
     "data",
     "decoding",

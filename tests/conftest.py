@@ -60,10 +60,12 @@ def offline(monkeypatch, tmp_path_factory):
     def refuse(*arguments, **options):
         raise socket.gaierror("no network")
 
+    base = tmp_path_factory.getbasetemp()
     for variable in ("TFHUB_CACHE_DIR", "HF_HUB_CACHE"):
-        monkeypatch.setenv(variable, str(tmp_path_factory.getbasetemp() / "empty cache"))
-    # One for all tests: to export an encoder takes a while.
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path_factory.getbasetemp() / "keras"))
+        monkeypatch.setenv(variable, str(base / "empty cache"))
+    # One for all tests, and all processes of theirs: to export an encoder takes a while.
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    monkeypatch.setenv("KERAS_HOME", str(shared / "keras"))
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
 
 

@@ -38,7 +38,18 @@ HEAVY = {
     "transformers",
 }
 # Each imports those in front of it only.
-RANKS = ["utils", "errors", "layers", "decoding", "data", "checkpoints", "text", "models", "hub"]
+RANKS = [
+    "version",
+    "utils",
+    "errors",
+    "layers",
+    "decoding",
+    "data",
+    "checkpoints",
+    "text",
+    "models",
+    "hub",
+]
 RANKS += ["plots", "training", "notebook", "cli", "__main__"]
 
 

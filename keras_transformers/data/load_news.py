@@ -239,9 +239,10 @@ def _read_csv(path, num_classes):
         raise ValueError(f"{path}, line {reader.line_num}: {error}") from error
     finally:
         csv.field_size_limit(limit)
+    if not texts:
+        raise ValueError(f"{path}: expected at least one row, found an empty file")
     if not any(texts):
-        found = f"{len(texts)} rows without a text" if texts else "an empty file"
-        raise ValueError(f"{path}: expected at least one row with a text, found {found}")
+        raise ValueError(f"{path}: expected texts, found {len(texts)} rows, all empty")
     return texts, np.array(labels, dtype="int32")
 
 

@@ -90,7 +90,12 @@ class HubLayer(keras.layers.Layer):
             )
         if not isinstance(handle, str | os.PathLike):
             raise ValueError(f"`handle` must be a string or a path. Received: handle={handle!r}")
-        _check_no_inputs(kwargs)
+        if "input_shape" in kwargs:  # as for Keras 2's KerasLayer
+            raise ValueError(
+                "`input_shape` must be left to a layer of its own: keras.Sequential("
+                "[keras.Input((), dtype='string'), HubLayer(handle)]). "
+                f"Received: input_shape={kwargs['input_shape']!r}"
+            )
         # Without autocast, floats reach the SavedModel as precise as they came.
         super().__init__(autocast=False, **kwargs)
         self.handle = os.fspath(handle)
@@ -286,18 +291,6 @@ def _needs_strings(function):
         or any(string in (value.type, *value.list.type) for value in node.attr.values())
         for node in nodes
     )
-
-
-def _check_no_inputs(options):
-    """Refuses what Keras 2's `KerasLayer` took to describe its inputs."""
-    for name in ("input_shape", "dtype"):
-        value = options.get(name)
-        if name in options and (name == "input_shape" or getattr(value, "name", value) == "string"):
-            raise ValueError(
-                f"`{name}` must not describe the inputs: in Keras 3 they are a layer of their own, "
-                "keras.Sequential([keras.Input((), dtype='string'), HubLayer(handle)]). "
-                f"Received: {name}={value!r}"
-            )
 
 
 def _check_arguments(arguments):

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 
-import keras_transformers
 from keras_transformers.training.fit import fit
 from keras_transformers.utils import is_running, replacing
+from keras_transformers.version import __version__
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -46,30 +46,33 @@ class RunDirectory:
         self.arguments = arguments
         self.resume = resume
         self.started = time.perf_counter()
-        self._take()
+        self._process = self.checkpoint / "process"
+        self._check_alone()
         record = self.checkpoint / "arguments.json"
         if resume and record.is_file():
             self._check_same(record)
-            return
-        shutil.rmtree(self.checkpoint, ignore_errors=True)
-        self._take()
-        with replacing(record) as path:
-            path.write_text(json.dumps(arguments))
+        else:
+            shutil.rmtree(self.checkpoint, ignore_errors=True)
+            self.checkpoint.mkdir(parents=True)
+            with replacing(record) as path:
+                path.write_text(json.dumps(arguments))
+        self._sign()
 
-    def _take(self):
-        """Leaves this process' number in the checkpoint, unless that of a living one is there."""
-        place, host = self.checkpoint / "process", socket.gethostname()
-        if place.is_file():
-            there, _, process = place.read_text().rpartition(" ")
-            another = there == host and process.isdigit() and int(process) != os.getpid()
-            if another and is_running(int(process)):
-                raise ValueError(
-                    f"{self.path}: process {process} is training into this directory; take another "
-                    f"one, or if that process is no training, remove {place}"
-                )
-        self.checkpoint.mkdir(parents=True, exist_ok=True)
-        with replacing(place) as path:
-            path.write_text(f"{host} {os.getpid()}")
+    def _check_alone(self):
+        """Refuses a directory that another process of this machine, a living one, trains into."""
+        if not self._process.is_file():
+            return
+        host, _, process = self._process.read_text().rpartition(" ")
+        another = host == socket.gethostname() and process.isdigit() and int(process) != os.getpid()
+        if another and is_running(int(process)):
+            raise ValueError(
+                f"{self.path}: process {process} is training into this directory; take another "
+                f"one, or if that process is no training, remove {self._process}"
+            )
+
+    def _sign(self):
+        with replacing(self._process) as path:
+            path.write_text(f"{socket.gethostname()} {os.getpid()}")
 
     def _check_same(self, record):
         try:
@@ -132,7 +135,7 @@ class RunDirectory:
             "test": test,
             # The package may be run from where it lies, without being installed.
             "versions": {
-                "keras_transformers": keras_transformers.__version__,
+                "keras_transformers": __version__,
                 **{name: importlib.metadata.version(name) for name in ("keras", "tensorflow")},
             },
         }
@@ -141,5 +144,5 @@ class RunDirectory:
                 figure.savefig(path)
         with replacing(self.path / "metrics.json") as path:
             path.write_text(json.dumps(metrics, indent=2) + "\n")
-        (self.checkpoint / "process").unlink(missing_ok=True)
+        self._process.unlink(missing_ok=True)
         return metrics

@@ -63,7 +63,7 @@ def test_csv_without_a_text(tmp_path, run):
     code, _, err = run("train", "from-scratch", "--data", tmp_path, "--output", tmp_path / "run")
     assert code == 2
     assert err.count("\n") == 1
-    assert "train.csv: expected at least one row with a text, found 2 rows without" in err
+    assert "train.csv: expected texts, found 2 rows, all empty" in err
 
 
 # Checkpoints

@@ -149,6 +149,7 @@ def test_rows_have_weights(weights):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 @every_model
 def test_compiled_by_xla_it_computes_the_same(make, inputs):
     model = make()

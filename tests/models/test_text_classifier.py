@@ -60,7 +60,7 @@ def test_no_texts(model):
 
 
 def test_a_single_string_is_no_sequence_of_texts(model):
-    with pytest.raises(ValueError, match=r"sequence of strings. Received: texts='Shares fell'"):
+    with pytest.raises(ValueError, match=r"sequence of strings. Received: str 'Shares fell'"):
         model.predict_texts("Shares fell")
 
 

@@ -567,7 +567,7 @@ def replaced(content, *path):
         (lambda c: replaced(c, "model", []), "describe a WordPiece tokeniser"),
         (lambda c: replaced(c, "model", "vocab", [["a", 0.5]]), "describe a WordPiece tokeniser"),
         (lambda c: replaced(c, "model", "vocab", "cat", [9]), "describe a WordPiece tokeniser"),
-        (lambda c: replaced(c, "normalizer", None), "describe a WordPiece tokeniser"),
+        (lambda c: replaced(c, "normalizer", None), "have a normalizer as BERT does"),
         (lambda c: without(c, "normalizer", "lowercase"), "describe a WordPiece .*'lowercase'"),
         (lambda c: replaced(c, "added_tokens", [3]), "describe a WordPiece tokeniser"),
         (lambda c: replaced(c, "model", "type", "BPE"), "type='WordPiece'.*Received.*type='BPE'"),

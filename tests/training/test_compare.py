@@ -89,6 +89,7 @@ def test_resumed_it_trains_nothing_again(compared, news, tiny_pair, settings):
         assert row["step_ms"] == other["step_ms"]
 
 
+@pytest.mark.slow
 def test_without_the_internet_it_takes_the_bert_of_the_package(
     news, settings, offline, tmp_path, capsys
 ):

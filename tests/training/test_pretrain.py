@@ -117,7 +117,7 @@ def test_stopped_and_resumed_it_ends_with_the_same_weights(trained, texts, tmp_p
         np.testing.assert_array_equal(ours, theirs)
 
 
-@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+@pytest.mark.parametrize("precision", [pytest.param("bfloat16", marks=pytest.mark.slow), "float16"])
 def test_in_half_precision_the_weights_stay_whole(texts, tmp_path, precision):
     model, metrics = pretrain(
         texts, tmp_path, verbose=0, **SETTINGS | {"steps": 10, "mixed_precision": precision}

@@ -17,7 +17,8 @@ def test_new_run(tmp_path):
     checkpoint = begin(tmp_path / "runs" / "first", ARGUMENTS, resume=False)
     assert checkpoint.is_dir()
     assert checkpoint.is_relative_to(tmp_path / "runs" / "first")
-    assert [json.loads(path.read_text()) for path in checkpoint.iterdir()] == [ARGUMENTS]
+    assert {path.name for path in checkpoint.iterdir()} == {"arguments.json", "process"}
+    assert json.loads((checkpoint / "arguments.json").read_text()) == ARGUMENTS
 
 
 def test_resume_keeps_what_is_there(tmp_path):
@@ -39,7 +40,7 @@ def test_without_resume_a_run_begins_anew(tmp_path):
 
 def test_resume_with_nothing_to_take_up(tmp_path):
     checkpoint = begin(tmp_path / "new", ARGUMENTS, resume=True)
-    assert [json.loads(path.read_text()) for path in checkpoint.iterdir()] == [ARGUMENTS]
+    assert json.loads((checkpoint / "arguments.json").read_text()) == ARGUMENTS
 
 
 @pytest.mark.parametrize(
@@ -66,7 +67,7 @@ def test_resume_with_other_arguments_is_refused(tmp_path, now, expected):
 
 def test_resume_with_a_damaged_record_is_refused(tmp_path):
     checkpoint = begin(tmp_path, ARGUMENTS, resume=False)
-    (record,) = checkpoint.iterdir()
+    record = checkpoint / "arguments.json"
     record.write_text("{")
     with pytest.raises(ValueError, match=f"{record}: expected JSON"):
         begin(tmp_path, ARGUMENTS, resume=True)
