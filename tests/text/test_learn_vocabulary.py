@@ -9,23 +9,23 @@ from keras_transformers.text import WordPieceTokenizer, learn_vocabulary
 
 @pytest.fixture(scope="module")
 def texts():
-    return load_news("sample").train_texts[:150]
+    return load_news("sample").train_texts
 
 
 @pytest.fixture(scope="module")
 def vocabulary(texts):
-    return learn_vocabulary(iter(texts), 600)
+    return learn_vocabulary(iter(texts), 1000)
 
 
 def test_so_many_pieces_special_tokens_first(vocabulary):
     assert tuple(vocabulary[:5]) == SPECIAL_TOKENS
     assert len(vocabulary) == len(set(vocabulary))
-    assert 570 <= len(vocabulary) <= 600
+    assert 950 <= len(vocabulary) <= 1000
     assert not any(piece != piece.lower() for piece in vocabulary[5:])
 
 
 def test_the_same_texts_give_the_same_pieces(texts, vocabulary):
-    assert learn_vocabulary(texts, 600) == vocabulary
+    assert learn_vocabulary(texts, 1000) == vocabulary
 
 
 def test_they_suit_the_tokeniser_and_the_texts(texts, vocabulary):
@@ -37,7 +37,7 @@ def test_they_suit_the_tokeniser_and_the_texts(texts, vocabulary):
 
 
 def test_case_is_kept_on_request(texts):
-    assert "The" in learn_vocabulary(texts, 600, lower_case=False)
+    assert "The" in learn_vocabulary(texts, 1000, lower_case=False)
 
 
 @pytest.mark.parametrize("texts", [[], ["", " "]])
