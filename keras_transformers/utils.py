@@ -24,7 +24,7 @@ def check_rate(name: str, value: float) -> float:
     return value
 
 
-def check_texts(texts: Iterable[str], name: str = "texts") -> list[str]:
+def check_texts(texts: Iterable[str]) -> list[str]:
     """Returns texts as a list in their order, whatever holds them: an array, Series or iterator.
 
     Raises:
@@ -34,25 +34,24 @@ def check_texts(texts: Iterable[str], name: str = "texts") -> list[str]:
     unordered = isinstance(texts, str | bytes | Mapping | Set) or not isinstance(texts, Iterable)
     if unordered or getattr(texts, "ndim", 1) != 1:
         raise ValueError(
-            f"`{name}` must be a sequence of strings. "
-            f"Received: {type(texts).__name__} {texts!r:.80}"
+            f"`texts` must be a sequence of strings. Received: {type(texts).__name__} {texts!r:.80}"
         )
-    return list(each_text(texts, name))
+    return list(each_text(texts))
 
 
-def each_text(texts: Iterable[str], name: str = "texts") -> Iterator[str]:
+def each_text(texts: Iterable[str]) -> Iterator[str]:
     """Yields texts one after the other, or raises the `ValueError` of `check_texts`."""
     for position, text in enumerate(texts):
         if not isinstance(text, str):
             raise ValueError(
-                f"`{name}` must hold strings. Received: {type(text).__name__} {text!r:.80} at "
+                f"`texts` must hold strings. Received: {type(text).__name__} {text!r:.80} at "
                 f"position {position}"
             )
         try:
             text.encode()
         except UnicodeEncodeError as error:
             raise ValueError(
-                f"`{name}` must hold strings that UTF-8 can encode. Received: {text!a:.80} at "
+                f"`texts` must hold strings that UTF-8 can encode. Received: {text!a:.80} at "
                 f"position {position}"
             ) from error
         yield str(text)

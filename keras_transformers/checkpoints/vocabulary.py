@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from keras_transformers.utils import read_text
+from keras_transformers.utils import read_text, replacing
 
 REQUIRED_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 SPECIAL_TOKENS = (*REQUIRED_TOKENS, "[MASK]")
@@ -20,6 +20,12 @@ def read_vocabulary(path: Path) -> list[str]:
     """
     # Not splitlines(): some vocabularies have pieces that it would take for line ends.
     return read_text(path).replace("\r\n", "\n").removesuffix("\n").split("\n")
+
+
+def write_vocabulary(path: Path, pieces: Sequence[str]) -> None:
+    """Writes a vocabulary as `read_vocabulary` reads it."""
+    with replacing(path) as temporary:
+        temporary.write_text("\n".join(pieces) + "\n", encoding="utf-8")
 
 
 def check_vocabulary(name: str, vocabulary: Sequence[str]) -> None:
@@ -60,7 +66,7 @@ def write_made_up_vocabulary(directory: Path, size: int) -> Path:
     tokens += string.punctuation
     tokens += (f"[unused{i}]" for i in range(size - len(tokens)))
     file = directory / "vocab.txt"
-    file.write_text("\n".join(tokens[:size]) + "\n", encoding="utf-8")
+    write_vocabulary(file, tokens[:size])
     return file
 
 

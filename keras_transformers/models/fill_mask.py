@@ -8,7 +8,10 @@ MASK = "[MASK]"
 
 
 def fill_mask(model: MaskedLanguageModel, text: str, k: int = 5) -> list[list[tuple[str, float]]]:
-    """Guesses what stands behind each `[MASK]` of a text.
+    """Guesses what stands behind each `[MASK]` of a text, as in BERT's pre-training.
+
+    Devlin et al., 2019 (arXiv 1810.04805), section 3.1; the probabilities are the softmax of the
+    logits of `MaskedLMHead`.
 
     Args:
         model: with a tokeniser, such as `masked_language_model` opens with a checkpoint.
@@ -22,6 +25,13 @@ def fill_mask(model: MaskedLanguageModel, text: str, k: int = 5) -> list[list[tu
     Raises:
         ValueError: if the model has no tokeniser, `k` is not from 1 to the size of the vocabulary,
             or no `[MASK]` is among the pieces that the model takes of the text.
+
+    Example:
+        >>> from keras_transformers.models import fill_mask, masked_language_model
+        >>> model = masked_language_model("news-small-bert")
+        >>> [guesses] = fill_mask(model, "Oil [MASK] rose to a record high on Monday.", k=2)
+        >>> [piece for piece, probability in guesses]
+        ['prices', 'futures']
     """
     if model.tokenizer is None:
         raise ValueError(

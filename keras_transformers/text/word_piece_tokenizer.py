@@ -11,7 +11,11 @@ import keras
 import numpy as np
 
 from keras_transformers.checkpoints.find_checkpoint import find_checkpoint
-from keras_transformers.checkpoints.vocabulary import SPECIAL_TOKENS, check_vocabulary
+from keras_transformers.checkpoints.vocabulary import (
+    SPECIAL_TOKENS,
+    check_vocabulary,
+    write_vocabulary,
+)
 from keras_transformers.text.bert_inputs import INPUTS
 from keras_transformers.text.encode_texts import encode_texts
 from keras_transformers.text.read_tokenizer import MAX_CHARS_PER_WORD, read_tokenizer
@@ -152,8 +156,7 @@ class WordPieceTokenizer(keras.layers.Layer):
             "tokenize_chinese_chars": True,
             "model_max_length": self.max_length,
         }
-        with replacing(directory / "vocab.txt") as path:
-            path.write_text("\n".join(self.vocabulary) + "\n", encoding="utf-8")
+        write_vocabulary(directory / "vocab.txt", self.vocabulary)
         with replacing(directory / "tokenizer_config.json") as path:
             path.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
 

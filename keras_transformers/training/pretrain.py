@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from keras_transformers import plots
-from keras_transformers.checkpoints.vocabulary import read_vocabulary
+from keras_transformers.checkpoints.vocabulary import read_vocabulary, write_vocabulary
 from keras_transformers.data import (
     MaskingVocabulary,
     StoredSequences,
@@ -23,7 +23,6 @@ from keras_transformers.training.create_optimizer import create_optimizer
 from keras_transformers.training.masked_cross_entropy import MaskedCrossEntropy, TokenAccuracy
 from keras_transformers.training.run_directory import RunDirectory
 from keras_transformers.training.settings import Pretraining
-from keras_transformers.utils import replacing
 
 # Layers, length of the vectors, heads, width of the feed-forward networks.
 SIZES = {"tiny": (2, 64, 2, 256), "mini": (2, 128, 2, 512), "small": (4, 128, 2, 512)}
@@ -162,25 +161,23 @@ def evaluate_masked_lm(model: MaskedLanguageModel, batches) -> dict:
     hits = nats = tokens = 0
     for inputs, hidden in batches.as_numpy_iterator():
         logits = model.predict_on_batch(inputs)
-        count = np.count_nonzero(hidden)
+        count = int(np.count_nonzero(hidden))
         nats += count * float(MaskedCrossEntropy()(hidden, logits))
-        hits += np.count_nonzero((logits.argmax(axis=-1) == hidden) & (hidden != 0))
+        hits += int(np.count_nonzero((logits.argmax(axis=-1) == hidden) & (hidden != 0)))
         tokens += count
     loss = nats / tokens
     return {
         "accuracy": hits / tokens,
         "loss": loss,
         "perplexity": math.exp(loss),
-        "tokens": int(tokens),
+        "tokens": tokens,
     }
 
 
 def _tokenizer(texts: Texts, path: Path, settings: Pretraining) -> WordPieceTokenizer:
     """Returns the tokeniser of the vocabulary in a file, learned from the texts if need be."""
     if not path.is_file():
-        vocabulary = learn_vocabulary(texts, settings.vocab_size)
-        with replacing(path) as temporary:
-            temporary.write_text("\n".join(vocabulary) + "\n", encoding="utf-8")
+        write_vocabulary(path, learn_vocabulary(texts, settings.vocab_size))
     return WordPieceTokenizer(
         read_vocabulary(path), max_length=settings.max_length, name="tokenizer"
     )
