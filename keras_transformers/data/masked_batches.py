@@ -20,6 +20,7 @@ def masked_batches(
     first_step: int = 0,
     seed: int | None = None,
     whole_words: bool = False,
+    multiple: int = 1,
 ):
     """Batches sequences with others of like length, masked anew every time.
 
@@ -35,6 +36,9 @@ def masked_batches(
         seed: int or None. With a seed each pass is shuffled in a way of its own; without, the rows
             keep their order and their masks. The same seed and step give the same batch.
         whole_words: bool, as for `mask_tokens`.
+        multiple: int, of which predictions and length are made a multiple by padding, the length
+            at most that of the longest sequence. A model compiled by XLA, which compiles anew for
+            each shape, wants few of them.
 
     Returns:
         A `tf.data.Dataset`, of known cardinality, of a dict with `input_word_ids` of shape
@@ -60,11 +64,22 @@ def masked_batches(
             mask_seed = (-1, step) if seed is None else (seed, step)
             yield mask_seed, pad(chosen, max(map(len, chosen)))
 
+    longest = int(sequences.lengths.max())
+
     def mask(seed, ids):
         masked, positions, hidden = mask_tokens(ids, vocabulary, seed, whole_words=whole_words)
+        masked = _pad_to_multiple(masked, multiple)[:, :longest]
+        positions, hidden = (_pad_to_multiple(x, multiple) for x in (positions, hidden))
         return {"input_word_ids": masked, "masked_positions": positions}, hidden
 
     signature = tf.TensorSpec((2,), tf.int64), tf.TensorSpec((None, None), tf.int32)
     dataset = tf.data.Dataset.from_generator(batches, output_signature=signature).map(mask)
     cardinality = tf.data.experimental.assert_cardinality(steps or per_pass)
     return without_tuning(dataset.apply(cardinality).prefetch(4))
+
+
+def _pad_to_multiple(ids, multiple):
+    """Pads ids `(batch, length)` with 0 on the right."""
+    import tensorflow as tf
+
+    return tf.pad(ids, [[0, 0], [0, -tf.shape(ids)[1] % multiple]])

@@ -61,6 +61,9 @@ def fit(
         history = _restore(model, directory / STATE_FILE)
     done = len(history)
     if done < epochs:
+        if keras.backend.backend() == "jax":
+            # Else Keras takes the batch that shows it the metrics' shapes out of the training.
+            model.evaluate(make_batches(done).take(1), verbose=0)
         model.fit(
             **one_iterator(make_batches(done), model),
             initial_epoch=done,

@@ -82,6 +82,7 @@ def pretrain(
     sequences = _sequences(texts, run.checkpoint / "sequences", tokenizer)
     rows, held_out_rows = _split(len(sequences))
     vocabulary = MaskingVocabulary.of(tokenizer.vocabulary)
+    multiple = 1 if keras.backend.backend() == "tensorflow" else 16
 
     def make_batches(first_epoch):
         return masked_batches(
@@ -93,15 +94,26 @@ def pretrain(
             first_step=first_epoch * STEPS_BETWEEN_CHECKPOINTS,
             seed=settings.seed,
             whole_words=settings.whole_words,
+            multiple=multiple,
         )
 
-    held_out = masked_batches(sequences, held_out_rows, vocabulary, batch_size=settings.batch_size)
-    model = masked_language_model(build_encoder(len(tokenizer.vocabulary), settings), tokenizer)
+    held_out = masked_batches(
+        sequences,
+        held_out_rows,
+        vocabulary,
+        batch_size=settings.batch_size,
+        multiple=multiple,
+    )
+    encoder = build_encoder(len(tokenizer.vocabulary), settings)
+    # Without the tokeniser: a model with strings in it is none that JAX compiles.
+    model = masked_language_model(encoder)
     epochs = math.ceil(settings.steps / STEPS_BETWEEN_CHECKPOINTS)
     compile_masked_lm(model, settings, epochs * STEPS_BETWEEN_CHECKPOINTS)
     history = run.fit(model, make_batches, epochs=epochs, validation=held_out, verbose=verbose)
     test = evaluate_masked_lm(model, held_out)
-    model.save_pretrained(run.path)
+    trained = masked_language_model(encoder, tokenizer)
+    trained.set_weights(model.get_weights())
+    trained.save_pretrained(run.path)
     metrics = run.finish(
         model,
         history,
@@ -115,7 +127,7 @@ def pretrain(
         test=test,
         figures={"training.png": plots.training_curve(history)},
     )
-    return model, metrics
+    return trained, metrics
 
 
 def build_encoder(vocab_size: int, settings: Pretraining) -> BertEncoder:
@@ -143,7 +155,8 @@ def compile_masked_lm(
         optimizer=optimizer,
         loss=MaskedCrossEntropy(),
         metrics=[TokenAccuracy(name="accuracy")],
-        jit_compile=False,  # batches have many lengths
+        # TensorFlow compiles anew for each of the many lengths; without, JAX runs step by step.
+        jit_compile=keras.backend.backend() == "jax",
     )
 
 

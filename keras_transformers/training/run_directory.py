@@ -1,6 +1,6 @@
 """A training's directory, from its beginning to its end."""
 
-import importlib.metadata
+import importlib
 import json
 import os
 import shutil
@@ -133,11 +133,7 @@ class RunDirectory:
             "seconds": self.prepared + sum(epoch["seconds"] for epoch in history),
             "epochs": [{k: v for k, v in epoch.items() if k != "steps"} for epoch in history],
             "test": test,
-            # The package may be run from where it lies, without being installed.
-            "versions": {
-                "keras_transformers": __version__,
-                **{name: importlib.metadata.version(name) for name in ("keras", "tensorflow")},
-            },
+            "versions": _versions(),
         }
         for name, figure in figures.items():
             with replacing(self.path / name) as path:
@@ -146,3 +142,17 @@ class RunDirectory:
             path.write_text(json.dumps(metrics, indent=2) + "\n")
         self._process.unlink(missing_ok=True)
         return metrics
+
+
+def _versions() -> dict[str, str]:
+    """Returns the versions of this package, Keras and its backend.
+
+    They are the modules' own: a distribution may have another name, as tensorflow-cpu, or be run
+    from where it lies without being installed.
+    """
+    backend = keras.backend.backend()
+    return {
+        "keras_transformers": __version__,
+        "keras": keras.__version__,
+        backend: importlib.import_module(backend).__version__,
+    }

@@ -78,3 +78,16 @@ def test_without_a_seed_every_pass_is_the_same(sequences):
     for ours, theirs in zip(batches_of(dataset), batches_of(dataset), strict=True):
         for a, b in zip(ours, theirs, strict=True):
             np.testing.assert_array_equal(a, b)
+
+
+def test_padded_to_a_multiple_they_are_the_same(sequences):
+    options = {"batch_size": 8, "steps": 7, "seed": 0}
+    plain = batches_of(masked_batches(sequences, np.arange(50), VOCABULARY, **options))
+    padded = batches_of(masked_batches(sequences, np.arange(50), VOCABULARY, multiple=4, **options))
+    longest = sequences.lengths.max()
+    assert longest % 4
+    for few, many in zip(plain, padded, strict=True):
+        for ours, theirs in zip(few, many, strict=True):
+            assert theirs.shape[1] in (4 * -(-ours.shape[1] // 4), longest)
+            np.testing.assert_array_equal(theirs[:, : ours.shape[1]], ours)
+            assert not theirs[:, ours.shape[1] :].any()

@@ -19,6 +19,30 @@ from keras_transformers.training.pretrain import evaluate_masked_lm
 
 # The package offers a function of that name.
 MODULE = importlib.import_module("keras_transformers.training.pretrain")
+AS_COMMAND = """
+import sys
+from keras_transformers.cli import main
+
+sys.modules["keras_transformers.training.pretrain"].STEPS_BETWEEN_CHECKPOINTS = 10
+sys.exit(main(sys.argv[1:]))
+"""
+# Each backend has random numbers of its own.
+SAME_WEIGHTS = """
+import sys
+import numpy as np
+from keras_transformers.training import pretrain
+
+module = sys.modules["keras_transformers.training.pretrain"]
+build = module.masked_language_model
+
+def build_the_same(*arguments):
+    model = build(*arguments)
+    rng = np.random.default_rng(0)
+    model.set_weights([rng.normal(0, 0.02, w.shape) + (w.ndim == 1) for w in model.get_weights()])
+    return model
+
+module.masked_language_model = build_the_same
+"""
 SETTINGS = {"size": "tiny", "vocab_size": 300, "steps": 20, "batch_size": 16, "max_length": 24}
 
 
@@ -117,7 +141,8 @@ def test_stopped_and_resumed_it_ends_with_the_same_weights(trained, texts, tmp_p
         np.testing.assert_array_equal(ours, theirs)
 
 
-@pytest.mark.parametrize("precision", [pytest.param("bfloat16", marks=pytest.mark.slow), "float16"])
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 def test_in_half_precision_the_weights_stay_whole(texts, tmp_path, precision):
     model, metrics = pretrain(
         texts, tmp_path, verbose=0, **SETTINGS | {"steps": 10, "mixed_precision": precision}
@@ -137,20 +162,37 @@ def test_whole_words_and_sizes_train(texts, tmp_path):
 
 
 @pytest.mark.slow
+def test_on_jax_it_ends_with_the_same_weights(texts, trained, tmp_path):
+    file = tmp_path / "texts.txt"
+    file.write_text("\n".join(texts), encoding="utf-8")
+    options = [f"--{name.replace('_', '-')}={value}" for name, value in SETTINGS.items()]
+    runs = {}
+    for backend in ("tensorflow", "jax"):
+        command = [sys.executable, "-c", SAME_WEIGHTS + AS_COMMAND, "pretrain", *options]
+        command += ["--steps=50", f"--data={file}"]
+        subprocess.run(
+            [*command, f"--output={tmp_path / backend}"],
+            env={**os.environ, "KERAS_BACKEND": backend},
+            check=True,
+            capture_output=True,
+        )
+        runs[backend] = masked_language_model(tmp_path / backend)
+        metrics = json.loads((tmp_path / backend / "metrics.json").read_text())
+        assert metrics["versions"].keys() == {"keras_transformers", "keras", backend}
+    weights = (model.get_weights() for model in runs.values())
+    for ours, theirs in zip(*weights, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-4)
+
+
+@pytest.mark.slow
 def test_killed_it_is_resumed_to_the_same_weights(texts, trained, tmp_path):
     file = tmp_path / "texts.txt"
     file.write_text("\n".join(texts), encoding="utf-8")
-    code = (
-        "import sys\n"
-        "from keras_transformers.cli import main\n"
-        "sys.modules['keras_transformers.training.pretrain'].STEPS_BETWEEN_CHECKPOINTS = 10\n"
-        "sys.exit(main(sys.argv[1:]))\n"
-    )
     options = [f"--{name.replace('_', '-')}={value}" for name, value in SETTINGS.items()]
     options += ["--steps=40", f"--data={file}"]
 
     def command(output, *more):
-        return [sys.executable, "-c", code, "pretrain", *options, f"--output={output}", *more]
+        return [sys.executable, "-c", AS_COMMAND, "pretrain", *options, f"--output={output}", *more]
 
     subprocess.run(command(tmp_path / "whole"), check=True, capture_output=True)
     process = subprocess.Popen(command(tmp_path / "killed"), stdout=subprocess.DEVNULL)
