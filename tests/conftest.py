@@ -9,16 +9,24 @@ import numpy as np
 import pytest
 from support.data import real_data
 
-FRESH_PROCESS = """
+ANOTHER_PROCESS = """
 import sys
+import traceback
 import keras
 import numpy as np
 import keras_transformers.layers
 
-model = keras.saving.load_model(sys.argv[1])
-inputs = [array for _, array in sorted(np.load(sys.argv[2]).items())]
-outputs = model.predict(inputs if len(inputs) > 1 else inputs[0], verbose=0)
-np.savez(sys.argv[3], *keras.tree.flatten(outputs))
+for line in sys.stdin:
+    model, inputs, outputs = line.rstrip().split("\\t")
+    try:
+        model = keras.saving.load_model(model)
+        inputs = [array for _, array in sorted(np.load(inputs).items())]
+        predicted = model.predict(inputs if len(inputs) > 1 else inputs[0], verbose=0)
+        np.savez(outputs, *keras.tree.flatten(predicted))
+        answer = "done"
+    except Exception:
+        answer = repr(traceback.format_exc())
+    print("answer", answer, flush=True)
 """
 
 
@@ -33,21 +41,33 @@ def rng():
     return np.random.default_rng(0)
 
 
+@pytest.fixture(scope="session")
+def another_process():
+    """One that knows nothing of the tests' objects; all of them share it, for it starts slowly."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", ANOTHER_PROCESS],
+        env={**os.environ, "KERAS_BACKEND": keras.backend.backend()},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    yield process
+    process.kill()
+
+
 @pytest.fixture
-def predict_in_fresh_process(tmp_path):
+def predict_in_another_process(another_process, tmp_path):
     """Saves a model as `.keras` and returns the list of what another process predicts with it."""
 
     def predict(model, *inputs):
         paths = [str(tmp_path / name) for name in ("model.keras", "inputs.npz", "outputs.npz")]
         model.save(paths[0])
         np.savez(paths[1], *inputs)
-        process = subprocess.run(
-            [sys.executable, "-c", FRESH_PROCESS, *paths],
-            env={**os.environ, "KERAS_BACKEND": keras.backend.backend()},
-            capture_output=True,
-            text=True,
-        )
-        assert process.returncode == 0, process.stderr
+        print(*paths, sep="\t", file=another_process.stdin, flush=True)
+        lines = iter(another_process.stdout.readline, "")
+        answer = next((line for line in lines if line.startswith("answer ")), "it ended")
+        assert answer == "answer done\n", answer
         return [array for _, array in sorted(np.load(paths[2]).items())]
 
     return predict

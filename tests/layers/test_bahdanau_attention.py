@@ -91,12 +91,12 @@ def test_padding_never_changes_a_context(rng, attention, inputs):
         np.testing.assert_allclose(numpy(given), expected, rtol=0, atol=1e-5)
 
 
-def test_owes_what_every_layer_owes(inputs, predict_in_fresh_process):
+def test_owes_what_every_layer_owes(inputs, predict_in_another_process):
     check_layer(
         BahdanauAttention,
         {"units": 9},
         list(inputs),
-        predict_in_fresh_process,
+        predict_in_another_process,
         sends_mask=True,
         return_attention_scores=True,
     )

@@ -130,6 +130,6 @@ def test_mixed_precision(rng, policy, tolerance, length):
     np.testing.assert_allclose(numpy(pooled), masked_average(x, mask), rtol=0, atol=tolerance)
 
 
-def test_owes_what_every_layer_owes(rng, predict_in_fresh_process):
+def test_owes_what_every_layer_owes(rng, predict_in_another_process):
     inputs = [random_inputs(rng)]
-    check_layer(MaskedAveragePooling1D, {}, inputs, predict_in_fresh_process, sends_mask=False)
+    check_layer(MaskedAveragePooling1D, {}, inputs, predict_in_another_process, sends_mask=False)

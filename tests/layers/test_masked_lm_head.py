@@ -35,12 +35,12 @@ def test_scores_the_positions_it_is_asked_for_in_their_order(head, inputs):
     np.testing.assert_allclose(numpy(head(*inputs, positions)), expected, rtol=0, atol=1e-5)
 
 
-def test_what_every_layer_owes(inputs, predict_in_fresh_process):
+def test_what_every_layer_owes(inputs, predict_in_another_process):
     x, matrix = inputs
     arguments = {"vocab_size": VOCAB, "hidden_size": DIM, "activation": "tanh", "epsilon": 1e-5}
     # A model's inputs have a batch in front: one matrix cannot be one of them.
     check_layer(
-        MaskedLMHead, arguments, [x], predict_in_fresh_process, token_matrix=matrix.tolist()
+        MaskedLMHead, arguments, [x], predict_in_another_process, token_matrix=matrix.tolist()
     )
 
 

@@ -122,12 +122,12 @@ def test_dropout_falls_on_the_weights_alone(rng):
     assert np.abs(numpy(outputs) - numpy(expected)).max() > 0.05
 
 
-def test_owes_what_every_layer_owes(rng, predict_in_fresh_process):
+def test_owes_what_every_layer_owes(rng, predict_in_another_process):
     check_layer(
         MultiHeadAttention,
         {"num_heads": 2, "key_dim": 5, "dropout": 0.1},
         [random_inputs(rng), random_inputs(rng, QUERIES, VALUE_DIM)],
-        predict_in_fresh_process,
+        predict_in_another_process,
         sends_mask=True,
         return_attention_scores=True,
     )

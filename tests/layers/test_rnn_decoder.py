@@ -73,10 +73,10 @@ def test_without_attention_only_the_last_states_count(rng, inputs):
 
 
 @both
-def test_survives_saving(rng, inputs, predict_in_fresh_process, attention):
+def test_survives_saving(rng, inputs, predict_in_another_process, attention):
     arguments = ARGUMENTS | {"attention": attention}
     check_config(RNNDecoder(**arguments), arguments)
-    check_reload(built(rng, attention), list(inputs), predict_in_fresh_process)
+    check_reload(built(rng, attention), list(inputs), predict_in_another_process)
 
 
 @both

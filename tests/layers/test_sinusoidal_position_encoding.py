@@ -53,6 +53,6 @@ def test_far_positions_are_told_apart_in_half_precision(policy):
     np.testing.assert_allclose(numpy(outputs)[0], sinusoids([5000, 5001], 64), atol=1e-2)
 
 
-def test_owes_what_every_layer_owes(predict_in_fresh_process):
+def test_owes_what_every_layer_owes(predict_in_another_process):
     x = np.random.default_rng(0).normal(size=(2, 5, 6)).astype("float32")
-    check_layer(SinusoidalPositionEncoding, {}, [x], predict_in_fresh_process, sends_mask=True)
+    check_layer(SinusoidalPositionEncoding, {}, [x], predict_in_another_process, sends_mask=True)

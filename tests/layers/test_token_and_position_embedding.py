@@ -237,11 +237,11 @@ def test_ids_that_come_as_floats_are_not_rounded(rng, policy):
     )
 
 
-def test_owes_what_every_layer_owes(predict_in_fresh_process):
+def test_owes_what_every_layer_owes(predict_in_another_process):
     arguments = {"maxlen": 15, "vocab_size": 11, "embed_dim": 3, "mask_zero": False}
     arguments |= {"positions": "sinusoidal"}
     ids = np.random.default_rng(0).integers(0, 11, (2, 7)).astype("int32")
-    check_layer(TokenAndPositionEmbedding, arguments, [ids], predict_in_fresh_process)
+    check_layer(TokenAndPositionEmbedding, arguments, [ids], predict_in_another_process)
 
 
 # Errors

@@ -434,7 +434,7 @@ def test_mixed_precision(rng, policy, norm_first):
     assert (np.moveaxis(numpy(scores), 3, 1)[~mask] == 0).all()
 
 
-def test_owes_what_every_layer_owes(rng, predict_in_fresh_process):
+def test_owes_what_every_layer_owes(rng, predict_in_another_process):
     arguments = {
         "embed_dim": EMBED_DIM,
         "num_heads": 3,
@@ -451,7 +451,7 @@ def test_owes_what_every_layer_owes(rng, predict_in_fresh_process):
         TransformerBlock,
         arguments,
         inputs,
-        predict_in_fresh_process,
+        predict_in_another_process,
         sends_mask=True,
         return_attention_scores=True,
     )

@@ -76,9 +76,9 @@ def test_scores_of_all_blocks_and_heads(rng, inputs):
     assert not np.triu(numpy(own)[0, 0, 0], 1).any()
 
 
-def test_survives_saving(rng, inputs, predict_in_fresh_process):
+def test_survives_saving(rng, inputs, predict_in_another_process):
     check_config(TransformerDecoder(**ARGUMENTS), ARGUMENTS)
-    check_reload(built(rng), list(inputs), predict_in_fresh_process)
+    check_reload(built(rng), list(inputs), predict_in_another_process)
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])

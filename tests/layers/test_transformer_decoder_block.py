@@ -146,14 +146,14 @@ def test_padding_on_either_side_changes_nothing(rng):
     np.testing.assert_allclose(numpy(given)[:, :LENGTH], expected, rtol=0, atol=1e-5)
 
 
-def test_owes_what_every_layer_owes(rng, predict_in_fresh_process):
+def test_owes_what_every_layer_owes(rng, predict_in_another_process):
     arguments = {"embed_dim": DIM, "num_heads": HEADS, "ff_dim": 12, "rate": 0.2, "key_dim": 5}
     arguments |= {"activation": "gelu", "attention_dropout": 0.3, "norm_first": True}
     check_layer(
         TransformerDecoderBlock,
         arguments | {"epsilon": 1e-4},
         list(random_inputs(rng)),
-        predict_in_fresh_process,
+        predict_in_another_process,
         sends_mask=True,
         return_attention_scores=True,
     )

@@ -66,14 +66,16 @@ def check_config(layer, arguments):
     assert again.get_config() == config
 
 
-def check_layer(layer_class, arguments, inputs, predict_in_fresh_process, sends_mask=None, **call):
+def check_layer(
+    layer_class, arguments, inputs, predict_in_another_process, sends_mask=None, **call
+):
     """Checks what every layer owes, on any backend.
 
     Args:
         layer_class: the class.
         arguments: dict, all that its constructor takes, none of them at its default.
         inputs: list of arrays, the tensors of a call; their second axis is the length.
-        predict_in_fresh_process: the fixture of that name.
+        predict_in_another_process: the fixture of that name.
         sends_mask: whether the mask that comes with the first input is sent on; None does not ask.
         **call: further arguments of the call.
     """
@@ -82,7 +84,7 @@ def check_layer(layer_class, arguments, inputs, predict_in_fresh_process, sends_
     check_base_arguments(layer_class, arguments)
     expected = [numpy(output) for output in keras.tree.flatten(layer(*inputs, **call))]
     randomise(layer, np.random.default_rng(0))
-    check_reload(layer, inputs, predict_in_fresh_process, **call)
+    check_reload(layer, inputs, predict_in_another_process, **call)
     for policy in MIXED_TOLERANCE:
         check_precision(layer, layer_class, arguments, inputs, policy, **call)
     for known in (False, True):
@@ -141,11 +143,11 @@ def check_precision(layer, layer_class, arguments, inputs, policy, **call):
         np.testing.assert_allclose(numpy(given), numpy(whole), rtol=tolerance, atol=tolerance)
 
 
-def check_reload(layer, inputs, predict_in_fresh_process, **call):
+def check_reload(layer, inputs, predict_in_another_process, **call):
     """Checks that a model with the layer opens in another process and predicts the same."""
     symbols = [keras.Input((None, *x.shape[2:]), dtype=str(x.dtype)) for x in inputs]
     model = keras.Model(symbols, layer(*symbols, **call))
     expected = keras.tree.flatten(model(inputs if len(inputs) > 1 else inputs[0]))
-    given = predict_in_fresh_process(model, *inputs)
+    given = predict_in_another_process(model, *inputs)
     for ours, theirs in zip(given, expected, strict=True):
         np.testing.assert_allclose(ours, numpy(theirs), rtol=0, atol=1e-6)
