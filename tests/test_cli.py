@@ -504,6 +504,7 @@ def test_frozen_bert_leaves_a_model_that_evaluates_and_predicts(frozen, news_dir
     assert set(json.loads(out)["probabilities"]) == set(metrics["data"]["classes"])
 
 
+@pytest.mark.slow
 def test_frozen_bert_in_half_precision(news_directory, tiny_pair, tmp_path, run):
     command = ["train", "frozen-bert", "--data", news_directory, "--encoder", tiny_pair]
     try:

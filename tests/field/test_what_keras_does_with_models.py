@@ -30,7 +30,10 @@ MODELS = {
     "classifier": (lambda: transformer_classifier(50, 16, 16, 2, 16, 3), IDS),
     "encoder": (lambda: BertEncoder(50, 2, 32, 2, 64, 20), BERT),
     "masked language model": (lambda: masked_language_model(BertEncoder(50, 1, 32, 2, 64)), BERT),
-    "transformer translator": (lambda: transformer_translator(50, 50, 16, 2, 16), (IDS, IDS)),
+    "transformer translator": (
+        lambda: transformer_translator(50, 50, 16, 2, 16, num_blocks=1),
+        (IDS, IDS),
+    ),
     "rnn translator": (lambda: rnn_translator(50, 50, 16, 16), (IDS, IDS)),
 }
 every_model = pytest.mark.parametrize(("make", "inputs"), MODELS.values(), ids=MODELS)
@@ -79,7 +82,9 @@ def test_functional_models_are_cloned(name):
     np.testing.assert_allclose(first(clone(inputs)), first(model(inputs)), rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("make", [text_classifier, bert_text_classifier])
+@pytest.mark.parametrize(
+    "make", [text_classifier, pytest.param(bert_text_classifier, marks=pytest.mark.slow)]
+)
 def test_a_text_classifier_is_exported_from_strings(make, tmp_path):
     model = make()
     expected = model.predict_texts(TEXTS)

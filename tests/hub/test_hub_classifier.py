@@ -66,6 +66,7 @@ def test_equals_the_saved_models_padded_to_128(tiny_pair, pooling):
     np.testing.assert_allclose(model.predict_texts(TEXTS), expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_saved_and_reopened_in_a_fresh_process(tiny_pair, tmp_path):
     model = build(tiny_pair, trainable=True, pooling="mean")
     for weight in model.trainable_weights:

@@ -737,6 +737,7 @@ np.savez(
 """
 
 
+@pytest.mark.slow
 def test_mirrored_strategy(regularized, encoder, tmp_path):
     """Two replicas in a process of their own, against one here with the same batches."""
     x, y = vectors(16, 4), vectors(16, 1, seed=1)

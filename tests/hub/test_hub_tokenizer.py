@@ -36,6 +36,7 @@ def test_long_texts_are_cut_to_max_length(tiny_pair):
     np.testing.assert_array_equal(cut["input_word_ids"][3], [2, 14, 14, 14, 3])
 
 
+@pytest.mark.slow
 def test_max_length_is_the_models_own_if_not_given(tiny_pair, tmp_path):
     config = {"vocab_size": 50, "hidden_size": 8, "num_hidden_layers": 1}
     config |= {"num_attention_heads": 2, "intermediate_size": 16, "max_position_embeddings": 9}

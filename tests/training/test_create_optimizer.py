@@ -81,7 +81,7 @@ def assert_equal_weights(ours, theirs):
     ("optimizer_type", "sparse", "vocab_size"),
     [
         ("adamw", True, 1000),
-        ("lamb", True, 1000),
+        pytest.param("lamb", True, 1000, marks=pytest.mark.slow),
         pytest.param("adamw", False, 1000, marks=pytest.mark.slow),
         pytest.param("lamb", False, 1000, marks=pytest.mark.slow),
         pytest.param("adamw", True, 30_522, marks=pytest.mark.slow),

@@ -40,6 +40,7 @@ def train(model, news, directory, **options):
     return train_frozen(model, news, directory, arguments={}, verbose=0, **options)
 
 
+@pytest.mark.slow
 def test_equals_training_the_whole_frozen_model(tiny_pair, news, tmp_path):
     model = build(tiny_pair)
     train(model, news, tmp_path)
