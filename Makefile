@@ -1,6 +1,6 @@
 # `make lesson` and `make test` need nothing but Python 3.11 or 3.12; both build .venv first.
 .DEFAULT_GOAL := help
-.PHONY: help lesson test test-slow test-all notebooks lint requirements
+.PHONY: help lesson test test-slow test-all test-browser notebooks site lint requirements
 
 IN_RANGE := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))
 PYTHON := $(shell for name in python3.12 python3.11 python3 python; do \
@@ -11,6 +11,7 @@ help:
 	@echo 'make lesson      train and test all models of the lesson; DATA=DIR on texts of yours'
 	@echo 'make test        run the tests; make test-slow runs the long ones, make test-all both'
 	@echo 'make notebooks   open the notebooks in Jupyter Lab'
+	@echo 'make site        build course, reference and how-to as pages in site/'
 	@echo 'make lint        check style'
 
 lesson: .venv/ready
@@ -34,12 +35,25 @@ test-all: test test-slow
 notebooks: .venv/ready
 	$(BIN)/jupyter lab notebooks
 
+# Pages that open from the disk: nothing in them comes from elsewhere.
+site: .venv-site/ready
+	NO_MKDOCS_2_WARNING=1 .venv-site/bin/mkdocs build --strict --quiet
+	.venv-site/bin/python docs/check.py site
+	@echo 'Open site/index.html in a browser.'
+
+test-browser: .venv/ready
+	@command -v chromium chromium-browser >/dev/null || \
+		echo 'These tests need Chromium, for instance: apt-get install chromium' >&2
+	$(BIN)/python -m pip install --quiet playwright
+	$(BIN)/python -m pytest -m browser tests/browser
+
 lint: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
 requirements:
 	uv pip compile setup.cfg --extra test --extra notebooks --universal --python-version 3.11 -o requirements.txt
+	uv pip compile docs/requirements.in --universal --python-version 3.11 -o docs/requirements.txt
 
 # The tests of what uses Keras alone, to be run on other backends.
 BACKEND_TESTS := tests/layers
@@ -57,4 +71,12 @@ TORCH ?= torch==2.13.0
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --requirement requirements.txt
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	@touch $@
+
+.venv-site/ready: docs/requirements.txt docs/package-lock.json
+	@test -n '$(PYTHON)' || { echo 'the site needs Python 3.11 or 3.12' >&2; exit 1; }
+	$(PYTHON) -m venv .venv-site
+	.venv-site/bin/python -m pip install --quiet --requirement docs/requirements.txt
+	@mkdir -p .venv-site/npm && cp docs/package.json docs/package-lock.json .venv-site/npm
+	PATH="$$PWD/.venv-site/bin:$$PATH" npm ci --prefix .venv-site/npm --ignore-scripts --no-audit --no-fund --silent
 	@touch $@

@@ -1,0 +1,55 @@
+"""Reads the package's docstrings for the reference: turns our form into the one griffe knows."""
+
+import os
+import re
+import sys
+
+import griffe
+
+sys.path.insert(0, os.path.dirname(__file__))
+from public import HOMES
+
+SECTIONS = {"Example:": "Examples:", "Call arguments:": "Args: Call arguments:"}
+
+
+class Docstrings(griffe.Extension):
+    """Parses all docstrings, once everything is loaded that they refer to."""
+
+    def on_package(self, *, pkg: griffe.Module, **kwargs) -> None:
+        for obj in _objects(pkg):
+            obj.docstring.value = rewritten(obj.docstring.value, obj.name)
+            obj.docstring.parsed = obj.docstring.parse(
+                "google",
+                returns_multiple_items=False,
+                warn_missing_types=False,
+                warn_unknown_params=False,
+            )
+            for section in obj.docstring.parsed:
+                if section.kind is griffe.DocstringSectionKind.parameters:
+                    for parameter in section.value:
+                        parameter.annotation = None  # the text says it, and the signature
+
+
+def _objects(parent):
+    if parent.docstring:
+        yield parent
+    for member in parent.members.values():
+        if not member.is_alias:
+            yield from _objects(member)
+
+
+def rewritten(text: str, name: str) -> str:
+    """Returns a docstring with griffe's section titles, and with public names linked."""
+    for ours, theirs in SECTIONS.items():
+        text = re.sub(rf"(?m)^{ours}$", theirs, text)
+    # Each equation in a paragraph of its own, or Markdown takes it for text.
+    text = re.sub(r"(?ms)^( *\\\[.*?\\\])$", r"\n\1\n", text)
+    return re.sub(r"(?m)^(?! *(?:>>>|\.\.\.)).*$", lambda line: _linked(line[0], name), text)
+
+
+def _linked(line, name):
+    def link(match):
+        home = HOMES.get(match[1])
+        return f"[`{match[1]}`][{home}]" if home and match[1] != name else match[0]
+
+    return re.sub(r"(?<![`\[])`(\w*[A-Z_]\w*)`(?!`|\])", link, line)

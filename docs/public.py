@@ -1,0 +1,44 @@
+"""The package's public names, read from its sources; nothing of it is imported."""
+
+import sys
+from pathlib import Path
+
+import griffe
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def _load():
+    package = griffe.load("keras_transformers", search_paths=[ROOT])
+    modules = {name: package[name] for name in package.exports if not name.startswith("__")}
+    homes, names = {}, {}
+    for module in modules.values():
+        # Without `__all__`: the functions and classes that it defines.
+        public = module.exports or [
+            name
+            for name, member in module.members.items()
+            if member.is_public and (member.is_function or member.is_class) and not member.is_alias
+        ]
+        names[module.name] = sorted(public, key=lambda name: (name.islower(), name))
+        homes |= {name: f"{module.path}.{name}" for name in public if name in module.members}
+    return modules, {module: found for module, found in names.items() if found}, homes
+
+
+# Modules by name; the public names of each; and where each name lives.
+MODULES, NAMES, HOMES = _load()
+
+
+def member(name: str) -> griffe.Object:
+    """Returns what a public name stands for."""
+    module, _, name = HOMES[name].split(".", 1)[1].rpartition(".")
+    found = MODULES[module].members[name]
+    return found.final_target if found.is_alias else found
+
+
+def defined_in(path: Path) -> list[str]:
+    """Returns the public names that a file of the package defines."""
+    return [name for name in HOMES if Path(member(name).filepath) == path]
+
+
+if __name__ == "__main__":
+    sys.stdout.writelines(f"{home}\n" for home in sorted(HOMES.values()))
