@@ -7,9 +7,13 @@ import sys
 import griffe
 
 sys.path.insert(0, os.path.dirname(__file__))
-from public import HOMES
+from public import HOMES, as_imported
 
-SECTIONS = {"Example:": "Examples:", "Call arguments:": "Args: Call arguments:"}
+SECTIONS = {
+    "Args:": "Args: Arguments:",
+    "Call arguments:": "Args: Call arguments:",
+    "Example:": "Examples: Example:",
+}
 
 
 class Docstrings(griffe.Extension):
@@ -24,10 +28,15 @@ class Docstrings(griffe.Extension):
                 warn_missing_types=False,
                 warn_unknown_params=False,
             )
-            for section in obj.docstring.parsed:
+            # The text says of which type things are, and the signature says it too.
+            for number, section in enumerate(obj.docstring.parsed):
                 if section.kind is griffe.DocstringSectionKind.parameters:
                     for parameter in section.value:
-                        parameter.annotation = None  # the text says it, and the signature
+                        parameter.annotation = None
+                elif section.kind is griffe.DocstringSectionKind.returns:
+                    text = f"**Returns:**\n\n{section.value[0].description}"
+                    obj.docstring.parsed[number] = griffe.DocstringSectionText(text)
+        as_imported(pkg)
 
 
 def _objects(parent):

@@ -138,7 +138,7 @@ def notebook(content: str) -> str:
         flags=re.S,
     )
     content = content.replace('class="anchor-link"', 'class="headerlink"')
-    content = content.replace(' tabindex="0"', "")
+    content = re.sub(r'(<div class="jp-[^>]*) tabindex="0"', r"\1", content)
     content = re.sub(r'href="\.\./(keras_transformers/[\w/]+\.py)"', _to_reference, content)
     return re.sub(r'href="(\d\d_\w+)\.ipynb"', r'href="\1.html"', content)
 
@@ -151,7 +151,7 @@ def _to_reference(match):
     return f'href="../reference/{module}.html#{HOMES[name]}"'
 
 
-VERBATIM = r"<(pre|code|script|style|svg|textarea)\b.*?</\1>|<[^>]+>"
+VERBATIM = r"""<(pre|code|script|style|svg|textarea)\b.*?</\1>|<(?:"[^"]*"|'[^']*'|[^'">])+>"""
 EQUATION = r"\\\[(?P<square>.+?)\\\]|\\\((?P<round>.+?)\\\)"
 DOLLARS = r"|\$\$(?P<double>.+?)\$\$|\$(?P<single>[^$]+?)\$"
 

@@ -8,8 +8,22 @@ import griffe
 ROOT = Path(__file__).resolve().parents[1]
 
 
+def as_imported(package: griffe.Module) -> None:
+    """Lets a function stand for its name where griffe keeps the module of that name.
+
+    `data.bucketed_batches` is a module with a function `bucketed_batches`, which the package imports.
+    """
+    for name, module in list(package.members.items()):
+        if module.is_alias or not module.is_module:
+            continue
+        as_imported(module)
+        if name in module.members and not module.members[name].is_alias:
+            package.members[name] = griffe.Alias(name, module.members[name], parent=package)
+
+
 def _load():
     package = griffe.load("keras_transformers", search_paths=[ROOT])
+    as_imported(package)
     modules = {name: package[name] for name in package.exports if not name.startswith("__")}
     homes, names = {}, {}
     for module in modules.values():
