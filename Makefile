@@ -42,7 +42,7 @@ site: .venv-site/ready
 	@echo 'Open site/index.html in a browser.'
 
 test-browser: .venv/ready
-	@command -v chromium chromium-browser >/dev/null || \
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || \
 		echo 'These tests need Chromium, for instance: apt-get install chromium' >&2
 	$(BIN)/python -m pip install --quiet playwright
 	$(BIN)/python -m pytest -m browser tests/browser

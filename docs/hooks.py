@@ -21,6 +21,8 @@ NODE_MODULES = Path(sys.prefix) / "npm" / "node_modules"
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 BENCHMARKS = sorted((ROOT / "benchmarks").glob("*.py"))
 FIGURES = "How good, how fast"
+# Code that the search would show instead of text.
+UNSEARCHED = "data-search-exclude"
 
 
 def on_config(config):
@@ -111,7 +113,7 @@ def benchmarks() -> str:
     for path in BENCHMARKS:
         source = path.read_text(encoding="utf-8")
         about = ast.get_docstring(ast.parse(source)) or ""
-        lines += [f"## {path.name} {{#{path.stem}}}", "", about, "", '??? "Source"', ""]
+        lines += [f"## {path.name} {{#{path.stem}}}", "", about, "", '??? quote "Source code"', ""]
         lines += ["    ```python", *(f"    {line}" for line in source.splitlines()), "    ```", ""]
     return "\n".join(lines)
 
@@ -119,6 +121,9 @@ def benchmarks() -> str:
 def on_page_content(content, page, config, files):
     """Renders equations, and makes a notebook a page like the others."""
     if not page.file.src_uri.endswith(".ipynb"):
+        content = re.sub(
+            r'<details class="(mkdocstrings-source|quote)"', rf"\g<0> {UNSEARCHED}", content
+        )
         return render_equations(content)
     return render_equations(notebook(content), dollars=True)
 
@@ -137,12 +142,11 @@ def notebook(content: str) -> str:
         content = re.sub(rf'<div class="{copying}</div>', "", content, flags=re.S)
     content = re.sub(
         r'<div class="highlight-ipynb hl-python"><pre>(.*?)</pre>',
-        r'<div class="highlight" data-search-exclude><pre><code>\1</code></pre>',
+        rf'<div class="highlight"><pre {UNSEARCHED}><code>\1</code></pre>',
         content,
         flags=re.S,
     )
-    outputs = 'class="jp-Cell-outputWrapper"'
-    content = content.replace(outputs, f"{outputs} data-search-exclude")
+    content = content.replace("<pre>", f"<pre {UNSEARCHED}>")
     content = content.replace('class="anchor-link"', 'class="headerlink"')
     content = re.sub(r'(<div class="jp-[^>]*) tabindex="0"', r"\1", content)
     content = re.sub(r'href="\.\./(keras_transformers/[\w/]+\.py)"', _to_reference, content)
@@ -194,5 +198,6 @@ def _katex(matches):
     )
     if result.returncode:
         raise PluginError(f"an equation cannot be rendered: {result.stderr}")
-    # The search index has no use for what an equation is drawn of.
-    return [f"<span data-search-exclude>{one}</span>" for one in json.loads(result.stdout)]
+    # For screen readers KaTeX says everything twice; the search needs it once.
+    spoken = '<span class="katex-mathml"'
+    return [one.replace(spoken, f"{spoken} {UNSEARCHED}") for one in json.loads(result.stdout)]
