@@ -1,6 +1,6 @@
 # `make lesson` and `make test` need nothing but Python 3.11 or 3.12; both build .venv first.
 .DEFAULT_GOAL := help
-.PHONY: help lesson test test-slow test-all notebooks lint requirements
+.PHONY: help lesson test test-slow test-browser test-all notebooks lint requirements
 
 IN_RANGE := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))
 PYTHON := $(shell for name in python3.12 python3.11 python3 python; do \
@@ -10,6 +10,7 @@ BIN := .venv/bin
 help:
 	@echo 'make lesson      train and test all models of the lesson; DATA=DIR on texts of yours'
 	@echo 'make test        run the tests; make test-slow runs the long ones, make test-all both'
+	@echo 'make test-browser  run the tests of the attention viewer in Chromium'
 	@echo 'make notebooks   open the notebooks in Jupyter Lab'
 	@echo 'make lint        check style'
 
@@ -28,6 +29,9 @@ test: .venv/torch lint
 
 test-slow: .venv/torch
 	$(BIN)/python -m pytest -m slow
+
+test-browser: .venv/playwright
+	$(BIN)/python -m pytest -m browser
 
 test-all: test test-slow
 
@@ -49,6 +53,15 @@ TORCH ?= torch==2.13.0
 
 .venv/torch: .venv/ready
 	$(BIN)/python -m pip install --quiet $(TORCH)
+	@touch $@
+
+CHROMIUM := $(firstword $(foreach name,chromium chromium-browser chrome,$(shell command -v $(name))))
+
+# Of Playwright the driver alone: the browser is the system's.
+.venv/playwright: .venv/ready
+	@test -n '$(CHROMIUM)' || { echo 'make test-browser needs Chromium, from the package manager of' \
+		'the system: apt-get install chromium, dnf install chromium, brew install chromium' >&2; exit 1; }
+	$(BIN)/python -m pip install --quiet playwright
 	@touch $@
 
 .venv/ready: requirements.txt setup.cfg

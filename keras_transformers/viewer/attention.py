@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from keras import ops
 
+from keras_transformers.utils import check_texts
+
 AXES = "(queries, keys), (heads, queries, keys) or (layers, heads, queries, keys)"
 Guesses = dict[int, list[tuple[str, float]]]
 
@@ -56,6 +58,7 @@ class Attention:
                 f"`second_start` must be from 1 to {len(self.queries) - 1}, the place of a token, "
                 f"where the tokens look at each other. Received: {self.second_start!r}"
             )
+        self.second_start = int(self.second_start)
 
     def to_dict(self) -> dict:
         """Returns it as the page reads it; the weights are as exact as 1/255 at least."""
@@ -75,18 +78,8 @@ class Attention:
 
 
 def _check_scores(scores):
-    by_layers = isinstance(scores, list | tuple)
-    if by_layers:
-        layers = [ops.convert_to_numpy(layer) for layer in scores]
-        if any(layer.shape != layers[0].shape for layer in layers):
-            raise ValueError(
-                "`scores` must have the same shape in each layer. "
-                f"Received: {[layer.shape for layer in layers]}"
-            )
-        scores = np.array(layers, "float32")
-        if scores.ndim == 5 and scores.shape[1] == 1:
-            scores = scores[:, 0]
-    scores = np.asarray(ops.convert_to_numpy(scores), "float32")
+    scores = _stack(scores) if isinstance(scores, list | tuple) else ops.convert_to_numpy(scores)
+    scores = np.asarray(scores, "float32")
     if scores.ndim not in (2, 3, 4) or 0 in scores.shape:
         raise ValueError(f"`scores` must have the axes {AXES}. Received: shape {scores.shape}")
     # Half floats overshoot a little.
@@ -98,12 +91,25 @@ def _check_scores(scores):
     return np.clip(scores, 0, 1).reshape((1,) * (4 - scores.ndim) + scores.shape)
 
 
+def _stack(layers):
+    layers = [ops.convert_to_numpy(layer) for layer in layers]
+    shapes = [layer.shape for layer in layers]
+    if len(set(shapes)) > 1:
+        raise ValueError(f"`scores` must have the same shape in each layer. Received: {shapes}")
+    scores = np.array(layers)
+    batch_of_one = scores.ndim == 5 and scores.shape[1] == 1
+    return scores[:, 0] if batch_of_one else scores
+
+
 def _check_tokens(name, tokens, axis, size):
-    plain = not isinstance(tokens, str) and all(isinstance(token, str) for token in tokens)
-    if not plain or len(tokens) != size:
-        received = f"{len(tokens)} tokens" if plain else f"{tokens!r:.80}"
+    try:
+        texts = check_texts(tokens)
+    except ValueError:
+        texts = None
+    if texts is None or len(texts) != size:
+        received = f"{tokens!a:.80}" if texts is None else f"{len(texts)} tokens"
         raise ValueError(
-            f"`{name}` must hold a string for each of the {size} {axis} of `scores`. "
-            f"Received: {received}"
+            f"`{name}` must hold a string that UTF-8 can encode for each of the {size} {axis} of "
+            f"`scores`. Received: {received}"
         )
-    return [str(token) for token in tokens]
+    return texts

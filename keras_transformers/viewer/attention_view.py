@@ -19,6 +19,7 @@ from keras_transformers.utils import replacing
 from keras_transformers.viewer.attention import Attention
 
 PICTURE_PIXELS = 1200
+MOST_LABELS = 100  # More could not be read in a picture.
 # The higher ones scroll.
 FRAME_PIXELS = (420, 760)
 
@@ -139,13 +140,18 @@ class AttentionView:
     @cached_property
     def _picture(self) -> bytes:
         """A PNG of the first attention's mean of layers and heads, for where no scripts run."""
-        first = self.attentions[0]
-        figure = plots.alignment(first.scores, first.keys, first.queries)
+        figure = self._figure()
         file = io.BytesIO()
         with warnings.catch_warnings():  # of letters that the font does not have
             warnings.simplefilter("ignore")
             figure.savefig(file, dpi=min(100, PICTURE_PIXELS / max(figure.get_size_inches())))
         return file.getvalue()
+
+    def _figure(self):
+        first = self.attentions[0]
+        if max(first.scores.shape) > MOST_LABELS:
+            return plots.attention_grid(first.scores.mean(axis=(0, 1), keepdims=True))
+        return plots.alignment(first.scores, first.keys, first.queries)
 
     @property
     def _picture_address(self):

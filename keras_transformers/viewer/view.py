@@ -14,7 +14,7 @@ from keras_transformers.models import (
 )
 from keras_transformers.models.fill_mask import MASK
 from keras_transformers.text import WordPieceTokenizer
-from keras_transformers.utils import some
+from keras_transformers.utils import check_texts, some
 from keras_transformers.viewer.attention import Attention
 from keras_transformers.viewer.attention_view import AttentionView
 
@@ -70,6 +70,7 @@ def _check_text(text):
         raise ValueError(f"`text` must be a string or a tuple of two. Received: {text!r:.80}")
     if len(parts) > 2 or not all(part.strip() for part in parts) or not parts:
         raise ValueError(f"`text` must be one text or two, none empty. Received: {text!r:.80}")
+    check_texts(parts)
 
 
 def _title(text):

@@ -112,6 +112,11 @@ function swatch(head) {
   return make("span", { class: `swatch round-${round(head)}`, style });
 }
 
+/** Shows the blanks in the pieces of SentencePiece as such. */
+function spelled(token) {
+  return token.replaceAll("\u2581", "\u2423");
+}
+
 function decimals(share, digits = 2) {
   return share.toFixed(digits);
 }
@@ -156,6 +161,7 @@ function choose(chosen) {
 function show() {
   buildControls();
   help.textContent = HELP[state.look];
+  readout.classList.toggle("long", state.look !== "grid" && state.heads.length > 5);
   stage.replaceChildren();
   stage.setAttribute("aria-label", LOOKS[state.look]);
   mark = { lines: buildLines, grid: buildGrid, matrix: buildMatrix }[state.look]();
@@ -186,11 +192,15 @@ function togglePin(to) {
 function buildHeader() {
   header.append(make("h1", {}, data.title));
   if (data.caption) header.append(make("p", { class: "caption" }, data.caption));
-  for (const guessed of data.attentions[0].guesses) header.append(guessList(guessed));
+  const { guesses, queries } = data.attentions[0];
+  guesses.forEach(({ position, pieces }, i) => {
+    const number = guesses.length > 1 ? ` ${i + 1}` : "";
+    header.append(guessList(queries[position] + number, position, pieces));
+  });
 }
 
-function guessList({ position, pieces }) {
-  const button = make("button", { type: "button" }, data.attentions[0].queries[position]);
+function guessList(name, position, pieces) {
+  const button = make("button", { type: "button" }, name);
   button.addEventListener("click", () => {
     choose(cuts[0]);
     Object.assign(state, { look: "lines", pinned: { query: position, key: null } });
@@ -292,11 +302,15 @@ function says(at) {
   return at.query !== null && at.key !== null ? saysPair(at) : saysWord(at);
 }
 
+function bold(token) {
+  return make("b", {}, spelled(token));
+}
+
 function saysPair({ query, key }) {
   const { tokens } = state.cut;
-  const words = [make("b", {}, tokens.query[query]), " looks at ", make("b", {}, tokens.key[key])];
+  const words = [bold(tokens.query[query]), " looks at ", bold(tokens.key[key])];
   const heads = state.heads.map((head) =>
-    make("span", { class: "weights" }, swatch(head), `head ${head}: ${decimals(weight(head, query, key), 3)}`),
+    make("span", { class: "weights" }, swatch(head), `head ${head} ${decimals(weight(head, query, key), 3)}`),
   );
   if (heads.length > 1) heads.unshift(make("span", { class: "weights" }, `mean ${decimals(meanWeight(query, key), 3)}`));
   return [...words, ...heads];
@@ -309,9 +323,9 @@ function saysWord(at) {
   const most = shares.sort((a, b) => b[1] - a[1]).slice(0, 5);
   const verb = side === "query" ? " looks most at" : " is most looked at by";
   return [
-    make("b", {}, state.cut.tokens[side][at[side]]),
+    bold(state.cut.tokens[side][at[side]]),
     verb,
-    ...most.map(([token, share]) => make("span", { class: "weights" }, make("b", {}, token), ` ${decimals(share)}`)),
+    ...most.map(([token, share]) => make("span", { class: "weights" }, bold(token), ` ${decimals(share)}`)),
   ];
 }
 
@@ -343,7 +357,7 @@ function buildLines() {
 function wordButtons(side) {
   return state.cut.tokens[side].map((token, i) => {
     const special = SPECIAL.test(token) ? " special" : "";
-    const button = make("button", { type: "button", class: `word${special}`, title: token }, token);
+    const button = make("button", { type: "button", class: `word${special}`, title: token }, spelled(token));
     const at = { query: null, key: null, [side]: i };
     button.addEventListener("pointerenter", () => point(at));
     button.addEventListener("focus", () => point(at));
@@ -432,7 +446,7 @@ function middle(i) {
 }
 
 function paintLine(pen, { from, to }, query, key, share, at) {
-  const bend = (to - from) / 2;
+  const bend = (to - from) / 6; // Little: steep lines would lie on each other.
   pen.globalAlpha = at ? Math.sqrt(share) : share;
   pen.lineWidth = 0.75 + 2.5 * share;
   pen.beginPath();
@@ -497,7 +511,7 @@ function saysHead(layer, head) {
     swatch(head),
     make("b", {}, `layer ${layer}, head ${head}`),
     " looks on average most at",
-    ...most.map(([token, share]) => make("span", { class: "weights" }, make("b", {}, token), ` ${decimals(share)}`)),
+    ...most.map(([token, share]) => make("span", { class: "weights" }, bold(token), ` ${decimals(share)}`)),
   ];
 }
 
@@ -535,7 +549,7 @@ function buildMatrix() {
 
 function labels(side) {
   const items = state.cut.tokens[side].map((token) =>
-    make("li", { title: token, class: SPECIAL.test(token) ? "special" : "" }, token),
+    make("li", { title: token, class: SPECIAL.test(token) ? "special" : "" }, spelled(token)),
   );
   return make("ol", { class: `labels ${side}`, "aria-hidden": "true" }, ...items);
 }
