@@ -114,7 +114,6 @@ class AttentionView:
         return string.Template(_file("viewer.html")).substitute(
             allowed_script=f"sha256-{digest}",
             data=_as_script(self._to_dict()),
-            picture=self._picture_address,
             script=script,
             style=_file("viewer.css"),
             title=_as_text(self.title),
@@ -127,11 +126,13 @@ class AttentionView:
     def _repr_html_(self):
         longest = max(max(attention.scores.shape[2:]) for attention in self.attentions)
         height = int(np.clip(240 + 29 * longest, *FRAME_PIXELS))
+        picture = base64.b64encode(self._picture).decode("ascii")
+        title = _as_text(self.title)
         # By itself, so that neither the notebook's styles nor anything in a text reach the other.
         return (
-            f'<iframe sandbox="allow-scripts" title="{_as_text(self.title)}" width="100%" '
-            f'height="{height}" style="border: 0" srcdoc="{html.escape(self.html)}"></iframe>'
-            f'<noscript><img alt="{_as_text(self.title)}" src="{self._picture_address}"></noscript>'
+            f'<iframe sandbox="allow-scripts" title="{title}" width="100%" height="{height}" '
+            f'style="border: 0" srcdoc="{html.escape(self.html)}"></iframe>'
+            f'<noscript><img alt="{title}" src="data:image/png;base64,{picture}"></noscript>'
         )
 
     def _repr_png_(self):
@@ -149,13 +150,13 @@ class AttentionView:
 
     def _figure(self):
         first = self.attentions[0]
-        if max(first.scores.shape) > MOST_LABELS:
+        if max(first.scores.shape[2:]) > MOST_LABELS:
             return plots.attention_grid(first.scores.mean(axis=(0, 1), keepdims=True))
-        return plots.alignment(first.scores, first.keys, first.queries)
-
-    @property
-    def _picture_address(self):
-        return f"data:image/png;base64,{base64.b64encode(self._picture).decode('ascii')}"
+        figure = plots.alignment(first.scores, first.keys, first.queries)
+        image = figure.axes[0].images[0]
+        image.set_cmap("Blues")
+        image.autoscale()  # A mean of many heads is far from 1.
+        return figure
 
 
 def _file(name):

@@ -9,19 +9,27 @@ const COLOURS = 7;
 const DASHES = [[], [7, 4], [2, 3]];
 const SPECIAL = /^(\[(CLS|SEP|PAD)\]|<\/?s>|<pad>)$/;
 const LOOKS = { lines: "Lines", grid: "Grid", matrix: "Matrix" };
+const KEYS = "By keyboard: Tab, arrows, Enter to pin, Escape to let go.";
 const HELP = {
-  lines: "Point at a word to see its lines alone, click to pin it. By keyboard: Tab, arrows, Enter to pin, Escape to let go. A double click on a head shows it alone.",
-  grid: "Each square is a head: rows look, columns are looked at. Click one, or go to it by the arrows and press Enter, to open it.",
-  matrix: "Rows look, columns are looked at. Point at a cell for its weight, click to pin it. By keyboard: Tab, arrows, Enter to pin, Escape to let go.",
+  lines:
+    "Point at a word to see its lines alone, click to pin it. A double click on a head shows it " +
+    `alone. ${KEYS}`,
+  grid:
+    "Each square is a head: rows look, columns are looked at. Click one to open it, or go to it " +
+    "by the arrow keys and press Enter.",
+  matrix:
+    "Rows look, columns are looked at. Point at a cell for its weight, click to pin it. " + KEYS,
 };
 
 const data = JSON.parse(document.getElementById("data").textContent);
 data.attentions.forEach((attention) => (attention.weights = decode(attention.weights)));
 const cuts = data.attentions.flatMap(cutsOf);
 const state = { cut: cuts[0], look: "lines", layer: 0, heads: [], pinned: null, pointed: null };
-const [header, controls, readout, stage, help] = ["header", "controls", "readout", "stage", "help"].map(
-  (id) => document.getElementById(id),
-);
+const header = document.getElementById("header");
+const controls = document.getElementById("controls");
+const readout = document.getElementById("readout");
+const stage = document.getElementById("stage");
+const help = document.getElementById("help");
 let mark = () => {}; // Set by the look that is shown.
 
 start();
@@ -39,9 +47,15 @@ function decode(base64) {
 /** What there is to choose from: an attention, and of a pair of texts each half of it too. */
 function cutsOf(attention) {
   const { queries, keys, second, name } = attention;
-  const all = [[0, queries.length], [0, keys.length]];
+  const all = [
+    [0, queries.length],
+    [0, keys.length],
+  ];
   if (second === null) return [cut(attention, name, ...all)];
-  const [first, last] = [[0, second], [second, keys.length]];
+  const [first, last] = [
+    [0, second],
+    [second, keys.length],
+  ];
   return [
     cut(attention, "both texts", ...all),
     cut(attention, "first \u2192 first", first, first),
@@ -107,9 +121,27 @@ function round(head) {
   return Math.floor(head / COLOURS) % DASHES.length;
 }
 
+/** The attributes of an element underlined as the lines of a head are drawn. */
+function underlined(head, name = "") {
+  return { class: `${name} round-${round(head)}`, style: `--colour: var(${colourName(head)})` };
+}
+
 function swatch(head) {
-  const style = `--colour: var(${colourName(head)})`;
-  return make("span", { class: `swatch round-${round(head)}`, style });
+  return make("span", underlined(head, "swatch"));
+}
+
+function bold(token) {
+  return make("b", {}, spelled(token));
+}
+
+function note(...children) {
+  return make("span", { class: "note" }, ...children);
+}
+
+/** The largest of pairs of a token and its share, to be read. */
+function largest(shares, number) {
+  const sorted = shares.sort((a, b) => b[1] - a[1]).slice(0, number);
+  return sorted.map(([token, share]) => note(bold(token), ` ${decimals(share)}`));
 }
 
 /** Shows the blanks in the pieces of SentencePiece as such. */
@@ -219,12 +251,20 @@ function guessList(name, position, pieces) {
 
 function buildControls() {
   const focused = document.activeElement?.dataset.control;
-  const { layers, heads } = state.cut.attention;
-  controls.replaceChildren(tabs());
-  if (cuts.length > 1) controls.append(chooser("attention", cuts.map(({ name }) => name), cuts.indexOf(state.cut), (i) => choose(cuts[i])));
-  if (state.look !== "grid" && layers > 1) controls.append(chooser("layer", count(layers), state.layer, (i) => (state.layer = i)));
-  if (state.look !== "grid" && heads > 1) controls.append(headButtons(heads));
+  controls.replaceChildren(tabs(), ...choosers());
   if (focused) controls.querySelector(`[data-control="${focused}"]`)?.focus();
+}
+
+function choosers() {
+  const { layers, heads } = state.cut.attention;
+  const names = cuts.map(({ name }) => name);
+  const one = state.look !== "grid"; // It shows all layers and heads at once.
+  const wanted = [
+    cuts.length > 1 && chooser("attention", names, cuts.indexOf(state.cut), (i) => choose(cuts[i])),
+    one && layers > 1 && chooser("layer", count(layers), state.layer, (i) => (state.layer = i)),
+    one && heads > 1 && headButtons(heads),
+  ];
+  return wanted.filter(Boolean);
 }
 
 function tabs() {
@@ -235,7 +275,7 @@ function tabs() {
     const attributes = { type: "button", role: "tab", "aria-controls": "stage" };
     const button = make("button", { ...attributes, "aria-selected": selected }, LOOKS[look]);
     button.dataset.control = look;
-    button.addEventListener("click", () => open(look));
+    button.addEventListener("click", () => openLook(look));
     return button;
   });
   const moves = { ArrowLeft: -1, ArrowRight: 1 };
@@ -244,7 +284,7 @@ function tabs() {
   return make("span", { class: "tabs", role: "tablist", "aria-label": "Look" }, ...buttons);
 }
 
-function open(look) {
+function openLook(look) {
   Object.assign(state, { look, pointed: null });
   show();
 }
@@ -268,19 +308,16 @@ function headButtons(heads) {
 }
 
 function headButton(head) {
-  const button = make(
-    "button",
-    {
-      type: "button",
-      class: `head round-${round(head)}`,
-      style: `--colour: var(${colourName(head)})`,
-      "aria-label": `head ${head}`,
-      "aria-pressed": String(state.heads.includes(head)),
-      "data-control": `head-${head}`,
-    },
-    String(head),
-  );
-  button.addEventListener("click", (event) => (event.detail > 1 ? setHeads([head]) : toggleHead(head)));
+  const attributes = {
+    type: "button",
+    ...underlined(head, "head"),
+    "aria-label": `head ${head}`,
+    "aria-pressed": String(state.heads.includes(head)),
+    "data-control": `head-${head}`,
+  };
+  const button = make("button", attributes, String(head));
+  button.addEventListener("click", () => toggleHead(head));
+  button.addEventListener("dblclick", () => setHeads([head]));
   return button;
 }
 
@@ -302,31 +339,22 @@ function says(at) {
   return at.query !== null && at.key !== null ? saysPair(at) : saysWord(at);
 }
 
-function bold(token) {
-  return make("b", {}, spelled(token));
-}
-
 function saysPair({ query, key }) {
   const { tokens } = state.cut;
   const words = [bold(tokens.query[query]), " looks at ", bold(tokens.key[key])];
   const heads = state.heads.map((head) =>
-    make("span", { class: "weights" }, swatch(head), `head ${head} ${decimals(weight(head, query, key), 3)}`),
+    note(swatch(head), `head ${head} ${decimals(weight(head, query, key), 3)}`),
   );
-  if (heads.length > 1) heads.unshift(make("span", { class: "weights" }, `mean ${decimals(meanWeight(query, key), 3)}`));
-  return [...words, ...heads];
+  const mean = note(`mean ${decimals(meanWeight(query, key), 3)}`);
+  return [...words, ...(heads.length > 1 ? [mean] : []), ...heads];
 }
 
 function saysWord(at) {
   const side = at.query !== null ? "query" : "key";
   const other = side === "query" ? "key" : "query";
   const shares = state.cut.tokens[other].map((token, i) => [token, shareWith(at, i)]);
-  const most = shares.sort((a, b) => b[1] - a[1]).slice(0, 5);
   const verb = side === "query" ? " looks most at" : " is most looked at by";
-  return [
-    bold(state.cut.tokens[side][at[side]]),
-    verb,
-    ...most.map(([token, share]) => make("span", { class: "weights" }, bold(token), ` ${decimals(share)}`)),
-  ];
+  return [bold(state.cut.tokens[side][at[side]]), verb, ...largest(shares, 5)];
 }
 
 /** The mean weight between the word at a place and the `i`-th one of the other side. */
@@ -357,7 +385,8 @@ function buildLines() {
 function wordButtons(side) {
   return state.cut.tokens[side].map((token, i) => {
     const special = SPECIAL.test(token) ? " special" : "";
-    const button = make("button", { type: "button", class: `word${special}`, title: token }, spelled(token));
+    const attributes = { type: "button", class: `word${special}`, title: token };
+    const button = make("button", attributes, spelled(token));
     const at = { query: null, key: null, [side]: i };
     button.addEventListener("pointerenter", () => point(at));
     button.addEventListener("focus", () => point(at));
@@ -387,7 +416,7 @@ function connect({ query, key }) {
 }
 
 function markWords(words, at) {
-  const asks = at?.query !== null && at?.query !== undefined;
+  const asks = Boolean(at) && at.query !== null;
   for (const side of ["query", "key"]) {
     words[side].forEach((word, i) => {
       const answers = at && state.heads.length && asks === (side === "key");
@@ -436,9 +465,11 @@ function paintLines(pen, edges, at) {
 }
 
 function pairs(at) {
-  const [queries, keys] = [count(state.cut.tokens.query.length), count(state.cut.tokens.key.length)];
+  const queries = count(state.cut.tokens.query.length);
+  const keys = count(state.cut.tokens.key.length);
   if (!at) return queries.flatMap((query) => keys.map((key) => [query, key]));
-  return at.query !== null ? keys.map((key) => [at.query, key]) : queries.map((query) => [query, at.key]);
+  if (at.query !== null) return keys.map((key) => [at.query, key]);
+  return queries.map((query) => [query, at.key]);
 }
 
 function middle(i) {
@@ -467,35 +498,42 @@ function paintBox(pen, { left, right }, at, query, key, share, nth) {
 
 function buildGrid() {
   const { layers, heads } = state.cut.attention;
-  const buttons = count(layers).flatMap((layer) => count(heads).map((head) => thumb(layer, head)));
-  const titles = count(heads).map((head) =>
-    make("th", { scope: "col" }, make("span", { class: `round-${round(head)}`, style: `--colour: var(${colourName(head)})` }, `head ${head}`)),
-  );
+  const thumbs = count(layers).flatMap((layer) => count(heads).map((head) => thumb(layer, head)));
   const rows = count(layers).map((layer) => {
-    const cells = buttons.slice(layer * heads, (layer + 1) * heads);
-    return make("tr", {}, make("th", { scope: "row" }, `layer ${layer}`), ...cells.map((cell) => make("td", {}, cell)));
+    const title = make("th", { scope: "row" }, `layer ${layer}`);
+    const cells = thumbs.slice(layer * heads, (layer + 1) * heads);
+    return make("tr", {}, title, ...cells.map((cell) => make("td", {}, cell)));
   });
-  const table = make("table", { class: "grid" }, make("tr", {}, make("td"), ...titles), ...rows);
-  table.style.setProperty("--size", `${Math.max(60, Math.min(120, Math.floor(880 / heads)))}px`);
+  const table = make("table", { class: "grid" }, gridTitles(heads), ...rows);
+  const size = Math.max(60, Math.min(120, Math.floor(880 / heads)));
+  table.style.setProperty("--size", `${size}px`);
   stage.append(table);
   const moves = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -heads, ArrowDown: heads };
-  rove(buttons, (key, i) => i + moves[key]);
+  rove(thumbs, (key, i) => i + moves[key]);
   readout.textContent = "\u00a0";
   return () => {};
 }
 
+function gridTitles(heads) {
+  const titles = count(heads).map((head) => {
+    const title = make("span", underlined(head), `head ${head}`);
+    return make("th", { scope: "col" }, title);
+  });
+  return make("tr", {}, make("td"), ...titles);
+}
+
 function thumb(layer, head) {
   const canvas = make("canvas", { "aria-hidden": "true" });
-  const label = `layer ${layer}, head ${head}`;
-  const button = make("button", { type: "button", class: "thumb", "aria-label": `open ${label}` }, canvas);
+  const label = `open layer ${layer}, head ${head}`;
+  const button = make("button", { type: "button", class: "thumb", "aria-label": label }, canvas);
   paintCells(canvas, colour(colourName(head)), (query, key) => weight(head, query, key, layer));
   for (const event of ["pointerenter", "focus"]) {
     button.addEventListener(event, () => readout.replaceChildren(...saysHead(layer, head)));
   }
   button.addEventListener("click", () => {
     Object.assign(state, { layer, heads: [head] });
-    open("lines");
-    stage.querySelector("button").focus();
+    openLook("lines");
+    controls.querySelector("button").focus(); // Where Tab goes on from.
   });
   return button;
 }
@@ -506,13 +544,8 @@ function saysHead(layer, head) {
     const sum = query.reduce((total, _, q) => total + weight(head, q, k, layer), 0);
     return [token, sum / query.length];
   });
-  const most = received.sort((a, b) => b[1] - a[1]).slice(0, 3);
-  return [
-    swatch(head),
-    make("b", {}, `layer ${layer}, head ${head}`),
-    " looks on average most at",
-    ...most.map(([token, share]) => make("span", { class: "weights" }, bold(token), ` ${decimals(share)}`)),
-  ];
+  const name = make("b", {}, `layer ${layer}, head ${head}`);
+  return [swatch(head), name, " looks on average most at", ...largest(received, 3)];
 }
 
 /** Paints a pixel for each pair, as opaque as the square root of its weight. */
@@ -536,7 +569,8 @@ function buildMatrix() {
   const size = Math.max(15, Math.min(36, Math.floor(720 / Math.max(query.length, key.length))));
   const paint = state.heads.length === 1 ? colourName(state.heads[0]) : "--head-6";
   const canvas = make("canvas", { "aria-hidden": "true" });
-  Object.assign(canvas.style, { width: `${size * key.length}px`, height: `${size * query.length}px` });
+  const [width, height] = [size * key.length, size * query.length];
+  Object.assign(canvas.style, { width: `${width}px`, height: `${height}px` });
   paintCells(canvas, colour(paint), meanWeight);
   const cells = cellsOf(canvas, size);
   const sides = { query: labels("query"), key: labels("key") };
@@ -563,38 +597,43 @@ function scale(paint) {
 function cellsOf(canvas, size) {
   const { query, key } = state.cut.tokens;
   const label = "matrix of weights; arrow keys move from cell to cell";
-  const cells = make("div", { class: "cells", role: "application", tabindex: 0, "aria-label": label }, canvas);
+  const attributes = { class: "cells", role: "application", tabindex: 0, "aria-label": label };
+  const cells = make("div", attributes, canvas);
   const under = ({ offsetX, offsetY }) => ({
-    query: Math.max(0, Math.min(query.length - 1, Math.floor(offsetY / size))),
-    key: Math.max(0, Math.min(key.length - 1, Math.floor(offsetX / size))),
+    query: within(Math.floor(offsetY / size), query.length),
+    key: within(Math.floor(offsetX / size), key.length),
   });
   cells.addEventListener("pointermove", (event) => point(under(event)));
   cells.addEventListener("pointerleave", () => point(null));
   cells.addEventListener("click", (event) => togglePin(under(event)));
   cells.addEventListener("keydown", (event) => moveInMatrix(event, query.length, key.length));
-  cells.addEventListener("focus", () => cells.matches(":focus-visible") && point(state.pointed ?? { query: 0, key: 0 }));
+  cells.addEventListener("focus", () => {
+    const byKey = cells.matches(":focus-visible");
+    if (byKey) point(state.pointed ?? { query: 0, key: 0 });
+  });
   cells.addEventListener("blur", () => point(null));
   return cells;
+}
+
+function within(number, size) {
+  return Math.max(0, Math.min(size - 1, number));
 }
 
 function moveInMatrix(event, rows, columns) {
   const at = state.pointed ?? { query: 0, key: 0 };
   const moves = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
-  if (event.key === "Enter" || event.key === " ") togglePin(at);
-  else if (moves[event.key]) {
-    const [down, right] = moves[event.key];
-    state.pinned = null;
-    point({
-      query: Math.max(0, Math.min(rows - 1, at.query + down)),
-      key: Math.max(0, Math.min(columns - 1, at.key + right)),
-    });
-  } else return;
+  const move = moves[event.key];
+  if (!move && event.key !== "Enter" && event.key !== " ") return;
   event.preventDefault();
+  if (!move) return togglePin(at);
+  state.pinned = null;
+  point({ query: within(at.query + move[0], rows), key: within(at.key + move[1], columns) });
 }
 
 function markCells(cells, sides, size, at) {
   for (const side of ["query", "key"]) {
-    [...sides[side].children].forEach((label, i) => label.classList.toggle("active", at?.[side] === i));
+    const labels = [...sides[side].children];
+    labels.forEach((label, i) => label.classList.toggle("active", at?.[side] === i));
   }
   cells.querySelectorAll(".cross").forEach((cross) => cross.remove());
   if (!at) return;
@@ -608,6 +647,8 @@ function markCells(cells, sides, size, at) {
 function cross(x, y, width, height, size, strong) {
   const pinned = strong && state.pinned ? " pinned" : "";
   const box = { left: x, top: y, width, height };
-  const style = Object.entries(box).map(([name, cells]) => `${name}: ${cells * size}px`).join("; ");
+  const style = Object.entries(box)
+    .map(([name, cells]) => `${name}: ${cells * size}px`)
+    .join("; ");
   return make("div", { class: `cross${pinned}`, style });
 }

@@ -210,8 +210,10 @@ def test_the_grid_opens_a_head(page, scores):
         assert focused(page) == expected
     page.keyboard.press("Enter")
     assert page.get_by_role("tab", name="Lines").get_attribute("aria-selected") == "true"
+    assert focused(page) == "Lines"
+    assert weights(page, "key") == [None] * 5
+    word(page, "query", 0).hover()
     given = [float(weight) for weight in weights(page, "key")]
-    assert focused(page) == "[CLS]"
     assert close(given, scores[1, 1, 0])
     look(page, "Grid")
     thumbs.nth(0).click()
@@ -323,8 +325,8 @@ def test_texts_are_shown_and_never_run(open_page, wrap):
 
 
 def test_where_scripts_do_not_run_there_is_a_picture(open_page, scores):
-    page = open_page(attention_view(scores, TOKENS), java_script_enabled=False)
-    assert page.locator("noscript img").evaluate("image => image.naturalWidth") > 100
+    page = open_page(attention_view(scores, TOKENS)._repr_html_(), java_script_enabled=False)
+    assert page.locator("img").bounding_box()["width"] > 100
 
 
 def test_light_and_dark(open_page, scores):
