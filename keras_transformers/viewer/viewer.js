@@ -4,7 +4,7 @@
 // chosen look anew, or `refresh`, which marks another word in the look that is there.
 
 const ROW = 29;
-const FAINT = 0.02; // Lines below it are not seen among so many.
+const FAINT = 0.04; // Lines below it are not seen among so many.
 const COLOURS = 7;
 const DASHES = [[], [7, 4], [2, 3]];
 const SPECIAL = /^(\[(CLS|SEP|PAD)\]|<\/?s>|<pad>)$/;
@@ -459,7 +459,7 @@ function paintLines(pen, edges, at) {
     for (const [query, key] of pairs(at)) {
       const share = weight(head, query, key);
       if (at) paintBox(pen, edges, at, query, key, share, nth);
-      if (at || share > FAINT) paintLine(pen, edges, query, key, share, at);
+      if (at || share > FAINT) paintLine(pen, edges, query, key, share, at, nth);
     }
   });
 }
@@ -476,14 +476,22 @@ function middle(i) {
   return (i + 1.5) * ROW - 1; // As the letters sit a little high.
 }
 
-function paintLine(pen, { from, to }, query, key, share, at) {
+function paintLine(pen, { from, to }, query, key, share, at, nth) {
+  const aside = besides(nth);
+  const [y, end] = [middle(query) + aside, middle(key) + aside];
   const bend = (to - from) / 6; // Little: steep lines would lie on each other.
   pen.globalAlpha = at ? Math.sqrt(share) : share;
   pen.lineWidth = 0.75 + 2.5 * share;
   pen.beginPath();
-  pen.moveTo(from, middle(query));
-  pen.bezierCurveTo(from + bend, middle(query), to - bend, middle(key), to, middle(key));
+  pen.moveTo(from, y);
+  pen.bezierCurveTo(from + bend, y, to - bend, end, to, end);
   pen.stroke();
+}
+
+/** How far from the middle a head's line runs, so that it hides no other head's. */
+function besides(nth) {
+  const { length } = state.heads;
+  return (nth - (length - 1) / 2) * Math.min(3, 16 / length);
 }
 
 /** A box for each head beside the words of the other side, the fuller the more weight. */
@@ -548,18 +556,29 @@ function saysHead(layer, head) {
   return [swatch(head), name, " looks on average most at", ...largest(received, 3)];
 }
 
-/** Paints a pixel for each pair, as opaque as the square root of its weight. */
-function paintCells(canvas, paint, weightOf) {
+/** Paints a pixel for each pair, as near to a colour as the square root of its weight is to 1. */
+function paintCells(canvas, full, weightOf) {
   const [height, width] = [state.cut.tokens.query.length, state.cut.tokens.key.length];
   Object.assign(canvas, { width, height });
   const pen = canvas.getContext("2d");
   const image = pen.createImageData(width, height);
-  const rgb = paint.match(/[0-9a-f]{2}/gi).map((pair) => parseInt(pair, 16));
+  const ramp = rampTo(full);
   for (let i = 0; i < width * height; i++) {
-    image.data.set(rgb, 4 * i);
-    image.data[4 * i + 3] = 255 * Math.sqrt(weightOf(Math.floor(i / width), i % width));
+    const root = Math.sqrt(weightOf(Math.floor(i / width), i % width));
+    image.data.set(ramp[Math.round(255 * root)], 4 * i);
   }
   pen.putImageData(image, 0, 0);
+}
+
+/** Returns 256 opaque colours, from that of the page to another. */
+function rampTo(full) {
+  const [from, to] = [colour("--paper"), full].map(channels);
+  return count(256).map((i) => [...from.map((x, j) => x + (i / 255) * (to[j] - x)), 255]);
+}
+
+/** Returns red, green and blue of `#rrggbb`. */
+function channels(hex) {
+  return hex.match(/[0-9a-f]{2}/gi).map((pair) => parseInt(pair, 16));
 }
 
 // Matrix
@@ -567,7 +586,7 @@ function paintCells(canvas, paint, weightOf) {
 function buildMatrix() {
   const { query, key } = state.cut.tokens;
   const size = Math.max(15, Math.min(36, Math.floor(720 / Math.max(query.length, key.length))));
-  const paint = state.heads.length === 1 ? colourName(state.heads[0]) : "--head-6";
+  const paint = state.heads.length === 1 ? colourName(state.heads[0]) : "--ink";
   const canvas = make("canvas", { "aria-hidden": "true" });
   const [width, height] = [size * key.length, size * query.length];
   Object.assign(canvas.style, { width: `${width}px`, height: `${height}px` });

@@ -221,17 +221,21 @@ def test_the_grid_opens_a_head(page, scores):
     assert page.get_by_label("layer").input_value() == "0"
 
 
-def test_the_grid_and_the_matrix_are_as_bright_as_the_weights(page, scores):
-    def alphas(selector):
+def test_the_grid_and_the_matrix_are_as_strong_as_the_weights(page, scores):
+    def shares(selector, colour):
+        names = ["--paper", colour]
+        script = "name => getComputedStyle(document.documentElement).getPropertyValue(name)"
+        paper, full = (int(page.evaluate(script, name)[1:3], 16) for name in names)
         pixels = page.locator(selector).first.evaluate(
             "c => [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]"
         )
-        return (np.array(pixels)[3::4].reshape(5, 5) / 255) ** 2
+        red = np.array(pixels)[::4].reshape(5, 5)
+        return ((red - paper) / (full - paper)) ** 2
 
     look(page, "Matrix")
-    np.testing.assert_allclose(alphas(".cells canvas"), scores[0].mean(axis=0), atol=0.01)
+    np.testing.assert_allclose(shares(".cells canvas", "--ink"), scores[0].mean(axis=0), atol=0.02)
     look(page, "Grid")
-    np.testing.assert_allclose(alphas(".thumb canvas"), scores[0, 0], atol=0.01)
+    np.testing.assert_allclose(shares(".thumb canvas", "--head-0"), scores[0, 0], atol=0.02)
 
 
 def test_the_matrix_by_pointer_and_keyboard(page, scores):
