@@ -132,14 +132,14 @@ def test_twelve_layers_of_twelve_heads_and_64_tokens_are_small(rng, tmp_path):
 def test_a_notebook_shows_it_and_a_picture_where_scripts_do_not_run(rng):
     shown = attention_view(softmax(rng, 2, 3, 4, 4), list("ab<$"), title='a "title"')
     cell = Scripts(shown._repr_html_())
-    (tag, frame), *rest = cell.tags
-    assert tag == "iframe"
+    assert [tag for tag, _ in cell.tags] == ["div", "img", "noscript", "style", "iframe"]
+    picture, frame = cell.tags[1][1], cell.tags[4][1]
     assert frame["srcdoc"] == shown.html
     assert frame["sandbox"] == "allow-scripts"  # and not the notebook's origin
-    assert frame["title"] == 'a "title"'
-    assert [tag for tag, _ in rest] == ["noscript", "img"]
-    assert rest[1][1]["src"].startswith("data:image/png;base64,")
-    assert shown._repr_png_().startswith(b"\x89PNG")
+    assert frame["title"] == picture["alt"] == 'a "title"'
+    png = shown._repr_png_()
+    assert png.startswith(b"\x89PNG")
+    assert picture["src"] == f"data:image/png;base64,{base64.b64encode(png).decode()}"
 
 
 @pytest.mark.parametrize("length", [80, 256])
@@ -247,6 +247,14 @@ def test_a_classifier_from_scratch(from_scratch):
     assert data["caption"] == " \u00b7 ".join(f"{name} {share:.2f}" for name, share in expected)
 
 
+def test_a_single_block(from_scratch):
+    classifier = transformer_classifier(30, 6, 8, 3, 8, 2)
+    model = TextClassifier(from_scratch.tokenizer, classifier)
+    [attention] = data_of(view(model, "the cup").html)["attentions"]
+    assert (attention["layers"], attention["heads"]) == (1, 3)
+    np.testing.assert_allclose(weights_of(attention).sum(axis=-1), 1, atol=0.01)
+
+
 def test_a_classifier_that_was_saved(from_scratch, tmp_path):
     from_scratch.save(tmp_path / "model.keras")
     opened = keras.saving.load_model(tmp_path / "model.keras")
@@ -337,7 +345,7 @@ def test_models_that_show_nothing_are_refused(letters, encoder, tokenizer, from_
 
 
 @pytest.mark.parametrize(
-    "text", ["", " ", ("a", ""), ("a", "b", "c"), (), ["a"], ("a", 3), 3, None]
+    "text", ["", " ", ("a", ""), ("a",), ("a", "b", "c"), (), ["a"], ("a", 3), 3, None]
 )
 def test_texts_that_are_none_are_refused(encoder, tokenizer, text):
     with pytest.raises(ValueError, match=r"`text` must be .* Received: "):

@@ -22,8 +22,8 @@ class Attention:
         scores: floats from 0 to 1 of shape `(queries, keys)`, `(heads, queries, keys)` or
             `(layers, heads, queries, keys)`; or a list with `(heads, queries, keys)` for each
             layer, or `(1, heads, queries, keys)`, as `BertEncoder` returns it for one text.
-        queries: a token for each query, those that look.
-        keys: a token for each key, those that are looked at; None if they are the queries.
+        tokens: a token for each query, those that look.
+        keys: a token for each key, those that are looked at; None if they are the same.
         second_start: of a pair of texts, the place of the second one's first token.
         guesses: for the place of a query what is guessed there, pieces and their probabilities.
 
@@ -37,7 +37,7 @@ class Attention:
 
     name: str
     scores: np.ndarray | Sequence
-    queries: Sequence[str]
+    tokens: Sequence[str]
     keys: Sequence[str] | None = None
     second_start: int | None = None
     guesses: Guesses = dataclasses.field(default_factory=dict)
@@ -45,17 +45,16 @@ class Attention:
     def __post_init__(self) -> None:
         self.scores = _check_scores(self.scores)
         to_itself = self.keys is None
-        names = ("tokens", "tokens") if to_itself else ("tokens", "keys")
-        self.keys = self.queries if to_itself else self.keys
-        self.queries = _check_tokens(names[0], self.queries, "queries", self.scores.shape[2])
-        self.keys = _check_tokens(names[1], self.keys, "keys", self.scores.shape[3])
+        name, keys = ("tokens", self.tokens) if to_itself else ("keys", self.keys)
+        self.tokens = _check_tokens("tokens", self.tokens, "queries", self.scores.shape[2])
+        self.keys = _check_tokens(name, keys, "keys", self.scores.shape[3])
         if self.second_start is not None:
             self._check_second_start(to_itself)
 
     def _check_second_start(self, to_itself):
-        if not to_itself or self.second_start not in range(1, len(self.queries)):
+        if not to_itself or self.second_start not in range(1, len(self.tokens)):
             raise ValueError(
-                f"`second_start` must be from 1 to {len(self.queries) - 1}, the place of a token, "
+                f"`second_start` must be from 1 to {len(self.tokens) - 1}, the place of a token, "
                 f"where the tokens look at each other. Received: {self.second_start!r}"
             )
         self.second_start = int(self.second_start)
@@ -67,7 +66,7 @@ class Attention:
         roots = np.rint(255 * np.sqrt(self.scores)).astype("uint8")
         return {
             "name": self.name,
-            "queries": self.queries,
+            "queries": self.tokens,
             "keys": self.keys,
             "layers": layers,
             "heads": heads,

@@ -128,11 +128,16 @@ class AttentionView:
         height = int(np.clip(240 + 29 * longest, *FRAME_PIXELS))
         picture = base64.b64encode(self._picture).decode("ascii")
         title = _as_text(self.title)
-        # By itself, so that neither the notebook's styles nor anything in a text reach the other.
+        # The page by itself, so that neither the notebook's styles nor anything in a text reach
+        # the other; in front of a picture, which is left where frames or scripts are not allowed.
         return (
-            f'<iframe sandbox="allow-scripts" title="{title}" width="100%" height="{height}" '
-            f'style="border: 0" srcdoc="{html.escape(self.html)}"></iframe>'
-            f'<noscript><img alt="{title}" src="data:image/png;base64,{picture}"></noscript>'
+            f'<div style="position: relative; height: {height}px">'
+            f'<img alt="{title}" style="max-width: 100%; max-height: 100%" '
+            f'src="data:image/png;base64,{picture}">'
+            "<noscript><style>.attention-view { display: none }</style></noscript>"
+            f'<iframe class="attention-view" sandbox="allow-scripts" title="{title}" width="100%" '
+            f'height="100%" style="position: absolute; inset: 0; border: 0" '
+            f'srcdoc="{html.escape(self.html)}"></iframe></div>'
         )
 
     def _repr_png_(self):
@@ -152,7 +157,7 @@ class AttentionView:
         first = self.attentions[0]
         if max(first.scores.shape[2:]) > MOST_LABELS:
             return plots.attention_grid(first.scores.mean(axis=(0, 1), keepdims=True))
-        figure = plots.alignment(first.scores, first.keys, first.queries)
+        figure = plots.alignment(first.scores, first.keys, first.tokens)
         image = figure.axes[0].images[0]
         image.set_cmap("Blues")
         image.autoscale()  # A mean of many heads is far from 1.

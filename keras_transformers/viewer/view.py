@@ -68,7 +68,7 @@ def _check_text(text):
     parts = (text,) if isinstance(text, str) else text
     if not isinstance(parts, tuple) or not all(isinstance(part, str) for part in parts):
         raise ValueError(f"`text` must be a string or a tuple of two. Received: {text!r:.80}")
-    if len(parts) > 2 or not all(part.strip() for part in parts) or not parts:
+    if len(parts) != 1 + isinstance(text, tuple) or not all(part.strip() for part in parts):
         raise ValueError(f"`text` must be one text or two, none empty. Received: {text!r:.80}")
     check_texts(parts)
 
@@ -77,7 +77,7 @@ def _title(text):
     return text if isinstance(text, str) else " / ".join(text)
 
 
-def _bert(encoder, tokenizer, text, guesses=None):
+def _bert(encoder, tokenizer, text):
     """Returns a BERT's attention, and the inputs that it is the attention of."""
     if tokenizer is None or not hasattr(tokenizer, "vocabulary"):
         raise ValueError(
@@ -90,13 +90,13 @@ def _bert(encoder, tokenizer, text, guesses=None):
     outputs = encoder(inputs, training=False, return_attention_scores=True)
     tokens = [tokenizer.vocabulary[i] for i in inputs["input_word_ids"][0]]
     second = int(np.argmax(inputs["input_type_ids"][0])) if pair else None
-    scores = outputs["attention_scores"]
-    return Attention("attention", scores, tokens, None, second, guesses or {}), inputs
+    attention = Attention("attention", outputs["attention_scores"], tokens, second_start=second)
+    return attention, inputs
 
 
 def _masked_language_model(model, text):
     attention, _ = _bert(model.encoder, model.tokenizer, text)
-    places = [i for i, token in enumerate(attention.queries) if token == MASK]
+    places = [i for i, token in enumerate(attention.tokens) if token == MASK]
     if places and isinstance(text, str):
         attention.guesses = dict(zip(places, fill_mask(model, text), strict=True))
     return AttentionView([attention], _title(text))
@@ -126,16 +126,17 @@ def _encoder_in(model):
 def _from_scratch(model, text):
     if not isinstance(text, str):
         raise ValueError(f"`text` must be a single text for this model. Received: {text!r:.80}")
-    scores_of = _blocks_of(model.classifier)
+    blocks = _blocks_in(model.classifier)
     [ids] = model.tokenizer.encode([text])
     if not len(ids):
         raise ValueError(f"`text` must hold words. Received: {text!r:.80}")
     tokens = [model.tokenizer.vocabulary[i] for i in ids]
-    return Attention("attention", scores_of(ids[None]), tokens), ids[None]
+    scores = _scores_of(blocks, model.classifier, ids[None])
+    return Attention("attention", scores, tokens), ids[None]
 
 
-def _blocks_of(model):
-    """Returns a function from what a model takes to the scores of each Transformer block in it."""
+def _blocks_in(model):
+    """Returns the Transformer blocks in a model."""
     blocks = [layer for layer in model.layers if isinstance(layer, TransformerBlock)]
     if not blocks:
         kinds = some([type(layer).__name__ for layer in model.layers])
@@ -143,16 +144,18 @@ def _blocks_of(model):
             "`model` must have Transformer blocks or a BertEncoder in it, whose attention can be "
             f"asked for. Received: one made of {kinds}"
         )
-    before = keras.Model(model.input, [block.input for block in blocks])
+    return blocks
 
-    def scores_of(inputs):
-        vectors = before(inputs, training=False)
-        return [
-            block(x, training=False, return_attention_scores=True)[1]
-            for block, x in zip(blocks, vectors, strict=True)
-        ]
 
-    return scores_of
+def _scores_of(blocks, model, inputs):
+    """Returns the attention scores of blocks in a model that is given inputs."""
+    # By name: of a list of one Keras makes the one.
+    before = keras.Model(model.input, {block.name: block.input for block in blocks})
+    vectors = before(inputs, training=False)
+    return [
+        block(vectors[block.name], training=False, return_attention_scores=True)[1]
+        for block in blocks
+    ]
 
 
 def _translator(model, text):
@@ -166,7 +169,8 @@ def _translator(model, text):
     if to_itself:
         before = ["<s>", *written[:-1]]
         attentions.append(Attention("decoder \u2192 itself", to_itself[0], before))
-        scores_of = _blocks_of(model.model.get_layer("encoder"))
+        encoder = model.model.get_layer("encoder")
         ids = np.asarray(model.source_tokenizer([source]))
-        attentions.append(Attention("encoder \u2192 itself", scores_of(ids), read))
+        scores = _scores_of(_blocks_in(encoder), encoder, ids)
+        attentions.append(Attention("encoder \u2192 itself", scores, read))
     return AttentionView(attentions, source, translation)

@@ -328,9 +328,17 @@ def test_texts_are_shown_and_never_run(open_page, wrap):
     assert frame.locator(".labels li").first.inner_text() == HOSTILE
 
 
-def test_where_scripts_do_not_run_there_is_a_picture(open_page, scores):
-    page = open_page(attention_view(scores, TOKENS)._repr_html_(), java_script_enabled=False)
-    assert page.locator("img").bounding_box()["width"] > 100
+def on_top(page):
+    box = page.locator("img").bounding_box()
+    middle = [box["x"] + box["width"] / 2, box["y"] + box["height"] / 2]
+    return page.evaluate("at => document.elementFromPoint(...at).tagName", middle)
+
+
+def test_where_scripts_or_frames_are_not_allowed_there_is_a_picture(open_page, scores):
+    cell = attention_view(scores, TOKENS)._repr_html_()
+    assert on_top(open_page(cell)) == "IFRAME"
+    assert on_top(open_page(cell, java_script_enabled=False)) == "IMG"
+    assert on_top(open_page(re.sub("<iframe.*</iframe>", "", cell, flags=re.DOTALL))) == "IMG"
 
 
 def test_light_and_dark(open_page, scores):
