@@ -562,18 +562,21 @@ function paintCells(canvas, full, weightOf) {
   Object.assign(canvas, { width, height });
   const pen = canvas.getContext("2d");
   const image = pen.createImageData(width, height);
+  const pixels = new Uint32Array(image.data.buffer);
   const ramp = rampTo(full);
-  for (let i = 0; i < width * height; i++) {
-    const root = Math.sqrt(weightOf(Math.floor(i / width), i % width));
-    image.data.set(ramp[Math.round(255 * root)], 4 * i);
+  for (let query = 0, i = 0; query < height; query++) {
+    for (let key = 0; key < width; key++) {
+      pixels[i++] = ramp[Math.round(255 * Math.sqrt(weightOf(query, key)))];
+    }
   }
   pen.putImageData(image, 0, 0);
 }
 
-/** Returns 256 opaque colours, from that of the page to another. */
+/** Returns 256 opaque colours, from that of the page to another, each in the bytes of a pixel. */
 function rampTo(full) {
   const [from, to] = [colour("--paper"), full].map(channels);
-  return count(256).map((i) => [...from.map((x, j) => x + (i / 255) * (to[j] - x)), 255]);
+  const colours = count(256).map((i) => [...from.map((x, j) => x + (i / 255) * (to[j] - x)), 255]);
+  return new Uint32Array(Uint8ClampedArray.from(colours.flat()).buffer);
 }
 
 /** Returns red, green and blue of `#rrggbb`. */
