@@ -30,6 +30,9 @@ test: .venv/torch lint
 test-slow: .venv/torch
 	$(BIN)/python -m pytest -m slow
 
+test-browser: .venv/playwright
+	$(BIN)/python -m pytest -m browser
+
 test-all: test test-slow
 
 notebooks: .venv/ready
@@ -63,6 +66,15 @@ TORCH ?= torch==2.13.0
 
 .venv/torch: .venv/ready
 	$(BIN)/python -m pip install --quiet $(TORCH)
+	@touch $@
+
+CHROMIUM := $(firstword $(foreach name,chromium chromium-browser chrome,$(shell command -v $(name))))
+
+# Of Playwright the driver alone: the browser is the system's.
+.venv/playwright: .venv/ready
+	@test -n '$(CHROMIUM)' || { echo 'make test-browser needs Chromium, from the package manager of' \
+		'the system: apt-get install chromium, dnf install chromium, brew install chromium' >&2; exit 1; }
+	$(BIN)/python -m pip install --quiet playwright
 	@touch $@
 
 .venv/ready: requirements.txt setup.cfg

@@ -18,6 +18,7 @@ from keras_transformers import (
     plots,
     text,
     training,
+    viewer,
 )
 from keras_transformers.version import __version__
 
@@ -32,4 +33,5 @@ __all__ = [
     "plots",
     "text",
     "training",
+    "viewer",
 ]

@@ -88,8 +88,8 @@ def attention_heat_map(scores: np.ndarray, tokens: Sequence[str], title: str = "
     panels = figure.subplots(1, len(scores), squeeze=False, sharey=True)[0]
     for head, (axes, weights) in enumerate(zip(panels, scores, strict=True)):
         image = axes.imshow(weights, cmap="viridis", vmin=0)
-        axes.set_xticks(range(size), tokens, rotation=90)
-        axes.set_yticks(range(size), tokens)
+        axes.set_xticks(range(size), _plain(tokens), rotation=90)
+        axes.set_yticks(range(size), _plain(tokens))
         axes.set_title(f"head {head}")
         figure.colorbar(image, ax=axes, shrink=0.6)
     panels[0].set_ylabel("query")
@@ -145,8 +145,8 @@ def alignment(weights: np.ndarray, read: Sequence[str], written: Sequence[str]) 
     figure = _figure(0.32 * len(read) + 1.8, 0.32 * len(written) + 1.2)
     axes = figure.subplots()
     image = axes.imshow(weights, cmap="gray", vmin=0, vmax=1)
-    axes.set_xticks(range(len(read)), read, rotation=90)
-    axes.set_yticks(range(len(written)), written)
+    axes.set_xticks(range(len(read)), _plain(read), rotation=90)
+    axes.set_yticks(range(len(written)), _plain(written))
     axes.xaxis.tick_top()
     figure.colorbar(image, ax=axes, shrink=0.6)
     return figure
@@ -265,6 +265,11 @@ def comparison(rows: list[dict]) -> Figure:
     handles = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
     axes.legend(handles.values(), handles.keys())
     return figure
+
+
+def _plain(tokens):
+    # Between two dollars matplotlib reads a formula, and stops at one it cannot read.
+    return [token.replace("$", r"\$") for token in tokens]
 
 
 def _figure(width, height):

@@ -50,7 +50,7 @@ RANKS = [
     "models",
     "hub",
 ]
-RANKS += ["plots", "training", "notebook", "cli", "__main__"]
+RANKS += ["plots", "viewer", "training", "notebook", "cli", "__main__"]
 
 
 def imports_of(path, top_level_only):

@@ -149,6 +149,15 @@ def test_alignment_has_the_source_across_and_the_translation_down(tmp_path):
     saved(figure, tmp_path / "alignment.png")
 
 
+def test_dollars_in_tokens_are_no_formula(tmp_path):
+    tokens = ["$\\frac$", "$5"]
+    for figure in (
+        plots.attention_heat_map(np.eye(2)[None], tokens),
+        plots.alignment(np.eye(2), tokens, tokens),
+    ):
+        saved(figure, tmp_path / "x.png")
+
+
 def test_position_similarity_is_1_at_the_anchor_and_by_distance_from_it(rng):
     vectors = {"fixed": rng.normal(size=(9, 4)), "trained": rng.normal(size=(7, 4))}
     [axes] = plots.position_similarity(vectors, anchor=3).axes

@@ -12,6 +12,7 @@ from keras_transformers.cli import (
     pretrain,
     train,
     translate,
+    view,
 )
 from keras_transformers.cli.options import PROGRAM
 from keras_transformers.utils import one_line
@@ -49,7 +50,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         prog=PROGRAM, description="Transformers in Keras 3: train, evaluate and use them."
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (train, compare, evaluate, predict, translate, pretrain, fill_mask):
+    for command in (train, compare, evaluate, predict, translate, pretrain, fill_mask, view):
         command.add_parser(commands)
     options, rest = parser.parse_known_args(arguments)
     # argparse gives up on TEXT... once an option stands between MODEL and the first of them.

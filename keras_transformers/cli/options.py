@@ -116,6 +116,11 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "model", type=Path, metavar="MODEL", help="a .keras file, or the directory of a training"
     )
+    add_trust(parser)
+
+
+def add_trust(parser: argparse.ArgumentParser) -> None:
+    """Adds whether a model that is a program may be opened."""
     parser.add_argument(
         "--trust",
         action="store_true",

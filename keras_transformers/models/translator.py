@@ -161,6 +161,20 @@ class Translator(keras.Model):
         Raises:
             ValueError: if the decoder has no attention.
         """
+        scores, read, written = self.attention_scores(text, translation)
+        return scores[-1], read, written
+
+    def attention_scores(self, text: str, translation: str | None = None) -> tuple:
+        """Returns the weights of all of the decoder's attentions while it wrote.
+
+        The arguments are those of `align`, and so is the result, except that it begins with a
+        list: of a Transformer the weights of its self-attention, float32 of shape `(blocks, heads,
+        written, written)`, where it looks at the start and the tokens written before, and those of
+        its attention to the source; of a recurrent network the latter alone.
+
+        Raises:
+            ValueError: if the decoder has no attention.
+        """
         decoder = self.model.get_layer("decoder")
         if getattr(decoder, "attention", "") is None:
             raise ValueError(
@@ -172,11 +186,12 @@ class Translator(keras.Model):
         target = np.array(target)[:, : len(self.target_tokenizer.tokens(translation))]
         memory = self.model.get_layer("encoder")(source)
         decoder_ids = np.concatenate([[[START_ID]], target], axis=1)
-        _, *weights = decoder(
+        _, *scores = decoder(
             decoder_ids, memory, memory_mask=source != 0, return_attention_scores=True
         )
         written = [*self.target_tokenizer.tokens(translation), "</s>"]
-        return np.array(weights[-1][0]), self.source_tokenizer.tokens(text), written
+        scores = [np.array(weights[0]) for weights in scores]
+        return scores, self.source_tokenizer.tokens(text), written
 
     def get_config(self):
         return {

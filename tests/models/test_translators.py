@@ -115,6 +115,18 @@ def test_aligns_what_it_writes_with_what_it_read(translators, name, axes):
     assert translators[name].align("3 May 2021")[1] == read
 
 
+def test_all_attentions_of_a_decoder(translators):
+    for name in ("rnn-attention", "transformer"):
+        scores, *tokens = translators[name].attention_scores("3 May 2021", "1999")
+        weights, *expected = translators[name].align("3 May 2021", "1999")
+        np.testing.assert_array_equal(scores[-1], weights)
+        assert tokens == expected
+        assert len(scores) == (1 if name == "rnn-attention" else 2)
+    assert scores[0].shape == (2, 2, 6, 6)
+    np.testing.assert_allclose(scores[0].sum(-1), 1, atol=1e-5)
+    assert np.all(np.triu(scores[0], 1) == 0)  # none looks at what is not yet written
+
+
 def test_translations_come_with_their_alignments_on_request(translators):
     translator = translators["rnn-attention"]
     translations, scores, alignments = translator.translate(
