@@ -10,6 +10,7 @@ BIN := .venv/bin
 help:
 	@echo 'make lesson      train and test all models of the lesson; DATA=DIR on texts of yours'
 	@echo 'make test        run the tests; make test-slow runs the long ones, make test-all both'
+	@echo 'make test-browser  try site and attention viewer in Chromium'
 	@echo 'make notebooks   open the notebooks in Jupyter Lab'
 	@echo 'make site        build course, reference and how-to as pages in site/'
 	@echo 'make lint        check style'
@@ -43,12 +44,6 @@ site: .venv-site/ready
 	NO_MKDOCS_2_WARNING=1 .venv-site/bin/mkdocs build --strict
 	.venv-site/bin/python docs/check.py site
 	@echo 'Open site/index.html in a browser.'
-
-test-browser: .venv/ready
-	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || \
-		echo 'These tests need Chromium, for instance: apt-get install chromium' >&2
-	$(BIN)/python -m pip install --quiet playwright
-	$(BIN)/python -m pytest -m browser tests/browser
 
 lint: .venv/ready
 	$(BIN)/ruff check .
