@@ -1,5 +1,6 @@
 """Batches of sequence pairs, grouped by both lengths."""
 
+import functools
 import math
 from collections.abc import Sequence
 
@@ -18,6 +19,7 @@ def bucketed_pairs(
     batch_size: int = 128,
     seed: int | None = None,
     first_epoch: int = 0,
+    multiple: int = 1,
 ):
     """Batches sequence pairs with others of like lengths, ready for teacher forcing.
 
@@ -36,6 +38,8 @@ def bucketed_pairs(
             dataset is iterated over), the same way for the same seed and epoch; without one they
             keep their order within each pair of lengths.
         first_epoch: int, how many epochs have gone before, when training is taken up again.
+        multiple: int, of which both lengths are made a multiple by padding, as far as the longest
+            sequences go. A model compiled by XLA, which compiles anew for each shape, wants few.
 
     Returns:
         A `tf.data.Dataset` of `((source_ids, decoder_input_ids), decoder_target_ids)`, all int32:
@@ -84,9 +88,19 @@ def bucketed_pairs(
         )
         return (source_ids, decoder_input_ids), decoder_target_ids
 
-    return batches_of_rows(
-        make_batch, lambda rng: plan_pairs(sources, targets, batch_size, rng), seed, first_epoch
-    )
+    longest = max(map(len, sources)), max(map(len, targets)) + 1
+
+    def plan(rng):
+        return [
+            (tuple(map(functools.partial(_round_up, multiple), lengths, longest)), rows)
+            for lengths, rows in plan_pairs(sources, targets, batch_size, rng)
+        ]
+
+    return batches_of_rows(make_batch, plan, seed, first_epoch)
+
+
+def _round_up(multiple, length, limit):
+    return min(-(-length // multiple) * multiple, limit)
 
 
 def plan_pairs(

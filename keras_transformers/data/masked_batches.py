@@ -7,7 +7,7 @@ import numpy as np
 from keras_transformers.data.bucketed_batches import batches_by_key, pad
 from keras_transformers.data.mask_tokens import MaskingVocabulary, mask_tokens
 from keras_transformers.data.stored_sequences import StoredSequences
-from keras_transformers.data.tf_data import without_tuning
+from keras_transformers.data.tf_data import pad_to_multiple, without_tuning
 
 
 def masked_batches(
@@ -68,18 +68,11 @@ def masked_batches(
 
     def mask(seed, ids):
         masked, positions, hidden = mask_tokens(ids, vocabulary, seed, whole_words=whole_words)
-        masked = _pad_to_multiple(masked, multiple)[:, :longest]
-        positions, hidden = (_pad_to_multiple(x, multiple) for x in (positions, hidden))
+        masked = pad_to_multiple(masked, multiple, longest)
+        positions, hidden = (pad_to_multiple(x, multiple, longest) for x in (positions, hidden))
         return {"input_word_ids": masked, "masked_positions": positions}, hidden
 
     signature = tf.TensorSpec((2,), tf.int64), tf.TensorSpec((None, None), tf.int32)
     dataset = tf.data.Dataset.from_generator(batches, output_signature=signature).map(mask)
     cardinality = tf.data.experimental.assert_cardinality(steps or per_pass)
     return without_tuning(dataset.apply(cardinality).prefetch(4))
-
-
-def _pad_to_multiple(ids, multiple):
-    """Pads ids `(batch, length)` with 0 on the right."""
-    import tensorflow as tf
-
-    return tf.pad(ids, [[0, 0], [0, -tf.shape(ids)[1] % multiple]])

@@ -1,4 +1,35 @@
-"""A switch of `tf.data`."""
+"""What `tf.data` has to know of the backend, and a switch of it."""
+
+import keras
+
+
+def compiles_each_shape(jit: bool = False) -> bool:
+    """Whether a model is compiled anew for each shape, so that batches should be of few.
+
+    JAX compiles always, TensorFlow where XLA is asked for by `jit`.
+    """
+    return jit or keras.backend.backend() == "jax"
+
+
+def pad_to_multiple(ids, multiple: int, limit: int | None):
+    """Pads ids `(batch, length)` with 0 to a multiple, at most to the limit if there is one."""
+    import tensorflow as tf
+
+    length = tf.shape(ids)[1]
+    missing = -length % multiple
+    if limit is not None:
+        missing = tf.clip_by_value(missing, 0, tf.maximum(limit - length, 0))
+    return tf.pad(ids, [[0, 0], [0, missing]])
+
+
+def of_few_shapes(batches, multiple: int = 16):
+    """Pads what the batches of a dataset hold, ids `(batch, length)`, to few different lengths."""
+    import tensorflow as tf
+
+    longest = max(tf.nest.flatten(batch)[0].shape[1] for batch in batches)
+    return batches.map(
+        lambda batch: tf.nest.map_structure(lambda x: pad_to_multiple(x, multiple, longest), batch)
+    )
 
 
 def without_tuning(dataset):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from keras_transformers.data.tf_data import without_tuning
+from keras_transformers.data.tf_data import of_few_shapes, without_tuning
 from keras_transformers.utils import check_texts
 
 
@@ -87,8 +87,11 @@ class TextClassifier(keras.Model):
         order = np.argsort([len(text) for text in texts], kind="stable")
         ordered = tf.data.Dataset.from_tensor_slices([texts[row] for row in order])
         batches = without_tuning(ordered.batch(batch_size))
+        model = self
+        if keras.backend.backend() == "jax":  # which computes with no strings
+            batches, model = of_few_shapes(batches.map(self.tokenizer)), self.classifier
         probabilities = np.empty((len(texts), len(self.class_names)), dtype="float32")
-        probabilities[order] = self.predict(batches, verbose=0)
+        probabilities[order] = model.predict(batches, verbose=0)
         return probabilities
 
     def export(self, filepath, *arguments, input_signature=None, **options) -> None:

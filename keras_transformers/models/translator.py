@@ -6,9 +6,36 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
+from keras_transformers.data.tf_data import pad_to_multiple
 from keras_transformers.decoding import beam_search
 from keras_transformers.text.sentence_piece_tokenizer import END_ID, START_ID
 from keras_transformers.utils import check_positive, check_texts
+
+
+def search(model: keras.Model, source_ids, beam: int, max_length: int) -> tuple:
+    """Writes with a model of `Translator`; returns the ids and their scores, as `beam_search`."""
+    return beam_search(
+        model.get_layer("decoder"),
+        model.get_layer("encoder")(source_ids),
+        source_ids != 0,
+        beam=beam,
+        start_id=START_ID,
+        end_id=END_ID,
+        max_length=max_length,
+    )
+
+
+class _Search(keras.Model):
+    """A search as a model, which Keras compiles."""
+
+    def __init__(self, model, beam, max_length):
+        super().__init__()
+        self.search = functools.partial(search, model, beam=beam, max_length=max_length)
+        self.model = model
+        self.built = True
+
+    def call(self, source_ids):
+        return self.search(source_ids)
 
 
 @keras.saving.register_keras_serializable(package="keras_transformers")
@@ -76,16 +103,7 @@ class Translator(keras.Model):
 
     def _search(self, texts, beam):
         """Returns the ids written and their scores, as `beam_search` does."""
-        source_ids = self.source_tokenizer(texts)
-        return beam_search(
-            self.model.get_layer("decoder"),
-            self.model.get_layer("encoder")(source_ids),
-            source_ids != 0,
-            beam=beam,
-            start_id=START_ID,
-            end_id=END_ID,
-            max_length=self.max_length,
-        )
+        return search(self.model, self.source_tokenizer(texts), beam, self.max_length)
 
     def translate(
         self,
@@ -134,16 +152,33 @@ class Translator(keras.Model):
         return tuple(results) if len(results) > 1 else results[0]
 
     def _compiled(self, beam):
+        if beam not in self._searches:
+            make = self._for_jax if keras.backend.backend() == "jax" else self._for_tensorflow
+            self._searches[beam] = make(beam)
+        return self._searches[beam]
+
+    def _for_tensorflow(self, beam):
         import tensorflow as tf
 
         # One trace for all numbers of texts and lengths.
-        if beam not in self._searches:
-            self._searches[beam] = tf.function(
-                functools.partial(self._search, beam=beam),
-                input_signature=[tf.TensorSpec([None], tf.string)],
-                autograph=False,
-            )
-        return self._searches[beam]
+        return tf.function(
+            functools.partial(self._search, beam=beam),
+            input_signature=[tf.TensorSpec([None], tf.string)],
+            autograph=False,
+        )
+
+    def _for_jax(self, beam):
+        model = _Search(self.model, beam, self.max_length)
+
+        # Trained positions end somewhere.
+        limit = getattr(self.model.get_layer("decoder"), "maxlen", None)
+
+        def run(texts):
+            # Compiled anew for each length, so that there had better be few.
+            ids = pad_to_multiple(self.source_tokenizer(texts), 16, limit)
+            return model.predict_on_batch(ids.numpy())
+
+        return run
 
     def align(self, text: str, translation: str | None = None) -> tuple:
         """Returns what the model looked at in the source while it wrote.

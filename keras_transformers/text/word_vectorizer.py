@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import keras
 import numpy as np
-from keras import ops
 
 from keras_transformers.text.encode_texts import BATCH_SIZE, encode_texts
 from keras_transformers.utils import check_positive, check_texts
@@ -16,7 +15,7 @@ class WordVectorizer(keras.layers.Layer):
 
     The vocabulary holds the most frequent words of the texts given to `adapt` and is saved with
     the layer. Id 0 is padding, 1 any word outside the vocabulary. Needs TensorFlow (its string
-    operations), so that on other backends it works in `tf.data` only.
+    operations), whatever Keras' backend is.
 
     Args:
         vocab_size: int, the number of different ids, those two included.
@@ -54,7 +53,10 @@ class WordVectorizer(keras.layers.Layer):
         self.lookup = keras.layers.TextVectorization(
             max_tokens=vocab_size, standardize="strip_punctuation", name="lookup"
         )
-        self.supports_jit = False
+        self.supports_jit = False  # XLA does not compile strings.
+        # Strings must come as they are: Keras would make tensors of its backend of them.
+        self._convert_input_args = False
+        self._allow_non_tensor_positional_args = True
 
     @property
     def vocabulary(self) -> list[str]:
@@ -84,10 +86,12 @@ class WordVectorizer(keras.layers.Layer):
         self.built = True
 
     def call(self, texts):
-        ids = self.lookup(_lower(texts))[:, : self.maxlen]
+        import tensorflow as tf
+
+        ids = tf.convert_to_tensor(self.lookup(_lower(texts)))[:, : self.maxlen]
         # Even where all texts are empty there must be a position to compute with.
-        missing = ops.maximum(1 - ops.shape(ids)[1], 0)
-        return ops.pad(ids, ((0, 0), (0, missing)))
+        missing = tf.maximum(1 - tf.shape(ids)[1], 0)
+        return tf.pad(ids, [[0, 0], [0, missing]])
 
     def compute_output_spec(self, texts):
         return keras.KerasTensor((texts.shape[0], None), dtype="int64")

@@ -11,7 +11,13 @@ import keras
 import numpy as np
 
 from keras_transformers.checkpoints.hub_handle import find_saved_model
-from keras_transformers.data.bucketed_batches import bucket_lengths, pad, plan_batches
+from keras_transformers.data.bucketed_batches import (
+    XLA_LENGTHS,
+    bucket_lengths,
+    pad,
+    plan_batches,
+)
+from keras_transformers.data.tf_data import compiles_each_shape
 from keras_transformers.hub.hub_layer import HubLayer
 from keras_transformers.hub.native_features import native_features
 from keras_transformers.text import bert_inputs
@@ -73,11 +79,39 @@ def _is_whole(path, shape):
 
 
 def _compute(encoder, sequences, shape, batch_size, progress):
-    import tensorflow as tf
     from tqdm import tqdm
 
-    encoder = native_features(encoder, bert_inputs(sequences[0][None]))
+    run = _compiled(encoder, sequences)
     features = np.empty(shape, dtype="float32")
+
+    def compute(batch):
+        length, rows = batch
+        features[rows] = run(pad([sequences[row] for row in rows], length))
+        return len(rows)
+
+    # Two batches at a time: while one waits for its slowest thread, the other has work for the
+    # rest. The longest come first, so that both end at about the same time.
+    lengths = bucket_lengths(sequences, XLA_LENGTHS if compiles_each_shape() else None)
+    batches = plan_batches(sequences, batch_size, lengths)[::-1]
+    with (
+        tqdm(total=len(sequences), unit=" texts", desc="features", disable=not progress) as bar,
+        ThreadPoolExecutor(2 if keras.backend.backend() == "tensorflow" else 1) as pool,
+    ):
+        for done in pool.map(compute, batches):
+            bar.update(done)
+    return features
+
+
+def _compiled(encoder, sequences):
+    """Returns a function from padded ids, an array, to their features."""
+    import tensorflow as tf
+
+    if keras.backend.backend() != "tensorflow":
+        # TensorFlow's tensors are none of another backend's.
+        return lambda ids: encoder.predict_on_batch(
+            {name: tensor.numpy() for name, tensor in bert_inputs(ids).items()}
+        )
+    encoder = native_features(encoder, bert_inputs(sequences[0][None]))
 
     @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32)])
     def run(ids):
@@ -85,22 +119,7 @@ def _compute(encoder, sequences, shape, batch_size, progress):
 
     # Traced here, once for all lengths, not by the threads: Keras keeps state for each of them.
     run = run.get_concrete_function()
-
-    def compute(batch):
-        length, rows = batch
-        features[rows] = run(tf.constant(pad([sequences[row] for row in rows], length))).numpy()
-        return len(rows)
-
-    # Two batches at a time: while one waits for its slowest thread, the other has work for the
-    # rest. The longest come first, so that both end at about the same time.
-    batches = plan_batches(sequences, batch_size, bucket_lengths(sequences))[::-1]
-    with (
-        tqdm(total=len(sequences), unit=" texts", desc="features", disable=not progress) as bar,
-        ThreadPoolExecutor(2) as pool,
-    ):
-        for done in pool.map(compute, batches):
-            bar.update(done)
-    return features
+    return lambda ids: run(tf.constant(ids)).numpy()
 
 
 def _fingerprint(encoder, sequences):

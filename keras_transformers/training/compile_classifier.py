@@ -3,6 +3,8 @@
 import keras
 import numpy as np
 
+from keras_transformers.data.tf_data import compiles_each_shape
+
 
 def compile_classifier(
     model: keras.Model,
@@ -26,8 +28,9 @@ def compile_classifier(
         optimizer=optimizer,
         loss="sparse_categorical_crossentropy",
         metrics=["accuracy"],
-        jit_compile=jit,
-        steps_per_execution=steps_per_execution,
+        jit_compile=compiles_each_shape(jit),
+        # JAX would compile each combination of shapes that several steps have.
+        steps_per_execution=1 if keras.backend.backend() == "jax" else steps_per_execution,
     )
     model.optimizer.build(model.trainable_variables)  # wrapped in another for float16
     probabilities = np.ones((1, model.output_shape[-1]), "float32")

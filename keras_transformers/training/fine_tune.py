@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_transformers.data import News, bucketed_batches
 from keras_transformers.data.bucketed_batches import XLA_LENGTHS, bucket_lengths
+from keras_transformers.data.tf_data import compiles_each_shape
 from keras_transformers.models import TextClassifier
 from keras_transformers.text import bert_inputs
 from keras_transformers.training.compile_classifier import compile_classifier
@@ -122,7 +123,7 @@ def _split(labels: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.
 
 
 def _batches(sequences: Sequence[np.ndarray], labels: np.ndarray, settings: FineTuning, **options):
-    lengths = bucket_lengths(sequences, XLA_LENGTHS if settings.jit else None)
+    lengths = bucket_lengths(sequences, XLA_LENGTHS if compiles_each_shape(settings.jit) else None)
     batches = bucketed_batches(
         sequences, labels, batch_size=settings.batch_size, lengths=lengths, **options
     )

@@ -16,6 +16,7 @@ from keras_transformers.data import (
     Texts,
     masked_batches,
 )
+from keras_transformers.data.tf_data import compiles_each_shape
 from keras_transformers.models import BertEncoder, MaskedLanguageModel, masked_language_model
 from keras_transformers.text import WordPieceTokenizer, learn_vocabulary
 from keras_transformers.text.learn_vocabulary import TEXTS_AT_ONCE, batched
@@ -82,7 +83,7 @@ def pretrain(
     sequences = _sequences(texts, run.checkpoint / "sequences", tokenizer)
     rows, held_out_rows = _split(len(sequences))
     vocabulary = MaskingVocabulary.of(tokenizer.vocabulary)
-    multiple = 1 if keras.backend.backend() == "tensorflow" else 16
+    multiple = 16 if compiles_each_shape() else 1
 
     def make_batches(first_epoch):
         return masked_batches(
@@ -155,8 +156,7 @@ def compile_masked_lm(
         optimizer=optimizer,
         loss=MaskedCrossEntropy(),
         metrics=[TokenAccuracy(name="accuracy")],
-        # TensorFlow compiles anew for each of the many lengths; without, JAX runs step by step.
-        jit_compile=keras.backend.backend() == "jax",
+        jit_compile=compiles_each_shape(),
     )
 
 

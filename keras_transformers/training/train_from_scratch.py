@@ -8,6 +8,7 @@ import keras
 
 from keras_transformers.data import News, bucketed_batches
 from keras_transformers.data.bucketed_batches import XLA_LENGTHS, bucket_lengths
+from keras_transformers.data.tf_data import compiles_each_shape
 from keras_transformers.models import TextClassifier, transformer_classifier
 from keras_transformers.text import WordVectorizer
 from keras_transformers.training.compile_classifier import compile_classifier
@@ -71,7 +72,7 @@ def train_from_scratch(
     vectorizer = WordVectorizer(settings.vocab_size, settings.maxlen, name="vectorizer")
     vectorizer.adapt(news.train_texts)
     sequences = vectorizer.encode(news.train_texts)
-    lengths = bucket_lengths(sequences, XLA_LENGTHS if settings.jit else None)
+    lengths = bucket_lengths(sequences, XLA_LENGTHS if compiles_each_shape(settings.jit) else None)
 
     def make_batches(first_epoch):
         return bucketed_batches(

@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_transformers import plots
 from keras_transformers.data import Pairs, bucketed_pairs
+from keras_transformers.data.tf_data import compiles_each_shape
 from keras_transformers.models import Translator, rnn_translator, transformer_translator
 from keras_transformers.text import SentencePieceTokenizer
 from keras_transformers.text.sentence_piece_tokenizer import END_ID, START_ID
@@ -147,7 +148,7 @@ def compile_translator(model: keras.Model, settings: Translation, num_train_step
         optimizer=optimizer,
         loss=MaskedCrossEntropy(settings.label_smoothing),
         metrics=[TokenAccuracy(name="accuracy")],
-        jit_compile=False,  # a batch may have any pair of lengths
+        jit_compile=compiles_each_shape(),
     )
 
 
@@ -173,5 +174,10 @@ def _encode(
 
 def _batches(side_ids: tuple, settings: Translation, **options):
     return bucketed_pairs(
-        *side_ids, start_id=START_ID, end_id=END_ID, batch_size=settings.batch_size, **options
+        *side_ids,
+        start_id=START_ID,
+        end_id=END_ID,
+        batch_size=settings.batch_size,
+        multiple=16 if compiles_each_shape() else 1,
+        **options,
     )
