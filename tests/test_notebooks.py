@@ -78,7 +78,15 @@ def test_uses_the_package_and_defines_no_class(path):
     assert any(str(module).split(".")[0] == "keras_transformers" for module in modules)
 
 
-@every_notebook
+# Those that take longest; the functions they call are tested one by one as well.
+LONG = {"02_frozen_bert", "03_fine_tuning"}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(p, marks=[pytest.mark.slow] if p.stem in LONG else []) for p in NOTEBOOKS],
+    ids=lambda path: path.stem,
+)
 def test_runs_from_top_to_bottom(path, tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_TRANSFORMERS_DATA", "sample")
     monkeypatch.setenv("KERAS_TRANSFORMERS_QUICK", "1")

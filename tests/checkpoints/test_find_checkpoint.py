@@ -42,6 +42,7 @@ def find_in_new_process(*names, **environment):
     return [json.loads(line) for line in output.splitlines()]
 
 
+@pytest.mark.slow
 def test_silent_hub_is_not_waited_for(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"http://127.0.0.1:{server.getsockname()[1]}"

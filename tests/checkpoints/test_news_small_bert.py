@@ -109,6 +109,7 @@ def test_another_that_can_be_had_is_taken(tmp_path, capsys):
     assert capsys.readouterr().out == f"Encoder: {tmp_path}, pre-trained\n"
 
 
+@pytest.mark.slow
 def test_as_a_saved_model_it_computes_the_same_and_is_exported_once(model, offline, tmp_path):
     pair = bert_pair("news-small-bert", None, tmp_path)
     assert bert_pair(None, None, tmp_path) == pair

@@ -79,6 +79,7 @@ def test_saved_and_reopened_in_a_fresh_process(tiny_pair, tmp_path):
     np.testing.assert_allclose(np.load(tmp_path / "p.npy"), model.predict_texts(TEXTS), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_another_savedmodel_than_a_bert_is_refused(tiny_pair, tmp_path):
     preprocessor = str(tiny_pair / "preprocessor")
     module = tf.Module()

@@ -91,6 +91,7 @@ def test_an_encoder_is_no_tokenizer(tiny_pair):
         HubTokenizer(str(tiny_pair / "encoder"))
 
 
+@pytest.mark.slow
 def test_padding_must_be_token_0(tmp_path):
     """As a preprocessing model from elsewhere may have it; `export_to_hub` refuses to write it."""
     from official.nlp.tools import export_tfhub_lib

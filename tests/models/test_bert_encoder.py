@@ -388,9 +388,8 @@ np.savez(folder + "/outputs.npz", *flat)
 """
 
 
-@pytest.mark.parametrize(
-    "backend", ["tensorflow", *(pytest.param(b, marks=pytest.mark.slow) for b in ("jax", "torch"))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
 def test_reloads_and_trains_in_a_fresh_process_on(backend, rng, tmp_path):
     pytest.importorskip(backend)
     encoder, _ = random_encoder(rng, activation="gelu_tanh", dropout=0.0)

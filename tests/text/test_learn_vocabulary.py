@@ -24,6 +24,7 @@ def test_so_many_pieces_special_tokens_first(vocabulary):
     assert not any(piece != piece.lower() for piece in vocabulary[5:])
 
 
+@pytest.mark.slow
 def test_the_same_texts_give_the_same_pieces(texts, vocabulary):
     assert learn_vocabulary(texts, 1000) == vocabulary
 
@@ -36,6 +37,7 @@ def test_they_suit_the_tokeniser_and_the_texts(texts, vocabulary):
     assert len(tokens) < sum(len(few.tokens(text)) for text in texts[:50])
 
 
+@pytest.mark.slow
 def test_case_is_kept_on_request(texts):
     assert "The" in learn_vocabulary(texts, 1000, lower_case=False)
 

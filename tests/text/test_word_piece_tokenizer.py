@@ -223,6 +223,7 @@ def test_news_get_the_ids_of_hugging_face(mini_lm):
     assert differing(ours, hugging_face(ours.vocabulary), texts) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "locale", ["tr_TR.UTF-8", pytest.param("lt_LT.UTF-8", marks=pytest.mark.slow)]
 )
@@ -335,6 +336,7 @@ def run_python(script, stdin="", **environment):
     return finished.stdout
 
 
+@pytest.mark.slow
 def test_model_opens_in_a_fresh_process(small, tmp_path):
     first, second = keras.Input((), dtype="string"), keras.Input((), dtype="string")
     tokenizer = WordPieceTokenizer(small, lower_case=False, max_length=7, name="tokenizer")

@@ -126,6 +126,7 @@ def test_config_gives_the_arguments_back():
     assert (again.vocab_size, again.maxlen, again.name) == (12, 6, "words")
 
 
+@pytest.mark.slow
 def test_saved_file_opens_in_a_fresh_process(vectorizer, tmp_path):
     texts = keras.Input((), dtype="string")
     keras.Model(texts, vectorizer(texts)).save(tmp_path / "model.keras")

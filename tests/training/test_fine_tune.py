@@ -104,6 +104,7 @@ def test_a_trained_head_begins_with_a_lower_loss(tuned, tiny_pair, news, tmp_pat
     assert headed["epochs"][0]["loss"] < without["epochs"][0]["loss"] - 0.01
 
 
+@pytest.mark.slow
 def test_a_saved_model_is_fine_tuned_too(tiny_pair, news, tmp_path):
     keras.utils.set_random_seed(0)
     pair = [str(tiny_pair / part) for part in ("preprocessor", "encoder")]
@@ -179,7 +180,8 @@ main(sys.argv[1:])
 UNDISTURBED = "import sys; from keras_transformers.cli import main; sys.exit(main(sys.argv[1:]))"
 
 
-@pytest.mark.parametrize("precision", ["float32", pytest.param("float16", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["float32", "float16"])
 def test_killed_and_resumed_it_ends_as_if_it_had_not_been(
     tiny_pair, news_directory, tmp_path, precision
 ):
