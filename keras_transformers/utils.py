@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any
 
+# Begins the name of a directory in which something is being written.
+UNFINISHED = ".unfinished-"
+
 
 def check_positive(name: str, value: int) -> int:
     """Returns `value` if it is a positive integer, else raises a `ValueError` naming it."""
@@ -93,11 +96,29 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
+@contextlib.contextmanager
+def reading(path: str | os.PathLike) -> Iterator[None]:
+    """Makes one error of all that libraries raise when they read a damaged file or directory.
+
+    What they raise depends on where it is damaged. An `OSError` or `ValueError` that names `path`
+    stays as it is.
+
+    Raises:
+        ValueError: for any other error; the message names `path`.
+    """
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, OSError | ValueError) and str(path) in str(error):
+            raise
+        raise ValueError(f"{path}: damaged, or of another kind: {one_line(error)}") from error
+
+
 def is_running(process: int) -> bool:
     """Whether there is a process of that number on this machine."""
     try:
         os.kill(process, 0)  # Sends nothing; asks whether it could.
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
         pass
@@ -114,7 +135,7 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
     path = Path(path)
     try:
         # A directory of its own: another process may be writing the same file.
-        with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=path.parent) as directory:
+        with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=path.parent) as directory:
             temporary = Path(directory, path.name)
             yield temporary
             os.replace(temporary, path)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_transformers.utils import replacing
+from keras_transformers.utils import reading, replacing
 
 IDS, LENGTHS = "ids.bin", "lengths.npy"
 
@@ -19,12 +19,18 @@ class StoredSequences(Sequence):
 
     Attributes:
         lengths: int32 array of shape `(len(sequences),)`.
+
+    Raises:
+        ValueError: if a file is damaged.
     """
 
     def __init__(self, directory: str | os.PathLike) -> None:
-        self.lengths = np.load(Path(directory, LENGTHS))
-        self._ids = np.memmap(Path(directory, IDS), "int32", "r")
-        self._ends = np.cumsum(self.lengths, dtype="int64")
+        with reading(directory):
+            self.lengths = np.load(Path(directory, LENGTHS))
+            self._ids = np.memmap(Path(directory, IDS), "int32", "r")
+            self._ends = np.cumsum(self.lengths, dtype="int64")
+            if self._ends[-1] != len(self._ids):
+                raise ValueError(f"{self._ends[-1]:,} ids expected, {len(self._ids):,} found")
 
     @classmethod
     def write(
