@@ -1,6 +1,6 @@
 # `make lesson` and `make test` need nothing but Python 3.11 or 3.12; both build .venv first.
 .DEFAULT_GOAL := help
-.PHONY: help lesson test test-slow test-all notebooks lint requirements
+.PHONY: help lesson test test-slow test-all faults notebooks lint requirements
 
 IN_RANGE := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))
 PYTHON := $(shell for name in python3.12 python3.11 python3 python; do \
@@ -10,6 +10,7 @@ BIN := .venv/bin
 help:
 	@echo 'make lesson      train and test all models of the lesson; DATA=DIR on texts of yours'
 	@echo 'make test        run the tests; make test-slow runs the long ones, make test-all both'
+	@echo 'make faults      kill trainings, fill disks, damage files: what comes of it, in a table'
 	@echo 'make notebooks   open the notebooks in Jupyter Lab'
 	@echo 'make lint        check style'
 
@@ -30,6 +31,9 @@ test-slow: .venv/torch
 	$(BIN)/python -m pytest -m slow
 
 test-all: test test-slow
+
+faults: .venv/ready
+	$(BIN)/python benchmarks/faults
 
 notebooks: .venv/ready
 	$(BIN)/jupyter lab notebooks

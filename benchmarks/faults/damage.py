@@ -191,8 +191,9 @@ def _npy(array):
 
 
 def _with_lambda(made, directory):
-    code = f"(lambda x: __import__('os').makedirs({str(made)!r}) or x)"
-    layer = keras.layers.Lambda(eval(code), output_shape=(3,))
+    layer = keras.layers.Lambda(
+        eval(f"lambda x: __import__('os').makedirs({str(made)!r}, exist_ok=True) or x")
+    )
     keras.Sequential([keras.Input((3,)), layer]).save(directory / "lambda.keras")
     shutil.rmtree(made)  # Keras calls the function to see its output.
     return (directory / "lambda.keras").read_bytes()
