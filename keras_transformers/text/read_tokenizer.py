@@ -4,7 +4,11 @@ from pathlib import Path
 from typing import Any
 
 from keras_transformers.checkpoints.read_saved_bert import lowers_case
-from keras_transformers.checkpoints.vocabulary import SPECIAL_TOKENS, read_vocabulary
+from keras_transformers.checkpoints.vocabulary import (
+    SPECIAL_TOKENS,
+    check_vocabulary,
+    read_vocabulary,
+)
 from keras_transformers.utils import read_json
 
 MAX_CHARS_PER_WORD = 100
@@ -51,20 +55,23 @@ def read_tokenizer(directory: Path) -> dict[str, Any]:
         FileNotFoundError: if there is no vocabulary.
         ValueError: if a file is malformed, or asks for something else than BERT's word pieces.
     """
-    if (directory / "tokenizer.json").is_file():
-        settings = _read_tokenizer_json(directory / "tokenizer.json")
-    elif (directory / "vocab.txt").is_file():
-        settings = {"vocabulary": _last_counts(read_vocabulary(directory / "vocab.txt"))}
-        _check_added_tokens(directory / "added_tokens.json", settings["vocabulary"])
-    elif (directory / "assets" / "vocab.txt").is_file():
-        settings = {"vocabulary": read_vocabulary(directory / "assets" / "vocab.txt")}
-        lower_case = lowers_case(directory)
-        settings |= {} if lower_case is None else {"lower_case": lower_case}
-    else:
+    names = ("tokenizer.json", "vocab.txt", "assets/vocab.txt")
+    file = next((directory / name for name in names if (directory / name).is_file()), None)
+    if file is None:
         raise FileNotFoundError(
             "`name_or_directory` must have tokenizer.json or vocab.txt, or be a BERT of "
             f"TensorFlow Hub. Received: {directory}"
         )
+    if file.name == "tokenizer.json":
+        settings = _read_tokenizer_json(file)
+    elif file.parent == directory:
+        settings = {"vocabulary": _last_counts(read_vocabulary(file))}
+        _check_added_tokens(directory / "added_tokens.json", settings["vocabulary"])
+    else:
+        settings = {"vocabulary": read_vocabulary(file)}
+        lower_case = lowers_case(directory)
+        settings |= {} if lower_case is None else {"lower_case": lower_case}
+    check_vocabulary(str(file), settings["vocabulary"])
     # Where the normaliser is another than BERT's, Hugging Face does not look for more.
     if (directory / "tokenizer_config.json").is_file() and settings.get("clean_text", True):
         settings |= _read_tokenizer_config(directory / "tokenizer_config.json")
