@@ -63,7 +63,7 @@ def campaign(directory: Path, options, rng) -> list[tuple]:
         (f"damaged files, {kind}", tally)
         for kind, tally in damage(places, options.files, rng).items()
     ]
-    rows.append(("files with code in them", poison(places["files"])))
+    rows.append(("files with code in them", poison(places)))
     killed = kills.kill(commands, places["whole"], seconds, places["killed"], options.kills, rng)
     rows.insert(0, ("kills, resumed", killed))
     if disks.is_permitted(places["disks"] / "disk"):
