@@ -60,6 +60,13 @@ def each_text(texts: Iterable[str]) -> Iterator[str]:
         yield str(text)
 
 
+def check_text(text: str) -> str:
+    """Returns a text, or raises a `ValueError` that says what is there instead."""
+    if not isinstance(text, str):
+        raise ValueError(f"`text` must be a string. Received: {type(text).__name__} {text!r:.80}")
+    return next(each_text([text]))
+
+
 def one_line(error: BaseException) -> str:
     """Returns what an error says, in one line; its class where it says nothing."""
     return " ".join(str(error).split()) or type(error).__name__

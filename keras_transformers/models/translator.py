@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_transformers.decoding import beam_search
 from keras_transformers.text.sentence_piece_tokenizer import END_ID, START_ID
-from keras_transformers.utils import check_positive, check_texts
+from keras_transformers.utils import check_positive, check_text, check_texts
 
 
 @keras.saving.register_keras_serializable(package="keras_transformers")
@@ -159,9 +159,9 @@ class Translator(keras.Model):
             written.
 
         Raises:
-            ValueError: if the decoder has no attention.
+            ValueError: if `text` is no string, or the decoder has no attention.
         """
-        decoder = self.model.get_layer("decoder")
+        text, decoder = check_text(text), self.model.get_layer("decoder")
         if getattr(decoder, "attention", "") is None:
             raise ValueError(
                 "the translator has no attention, so that there is nothing to align by"
