@@ -26,14 +26,16 @@ OF_CODE = ("os.system", "os.exec", "os.posix_spawn", "subprocess.Popen", "pickle
 
 def damage(places: dict[str, Path], files: int, rng: random.Random) -> dict[str, Counter]:
     """Damages so many files in all, each format as often as the others; counts what came of it."""
-    examples = formats(places["data"], places["whole"], _made(places["files"] / "damaged"))
-    tallies = {}
-    for name, example in examples.items():
-        original = (example.directory / example.file).read_bytes()
-        damaged = [_damaged(original, rng) for _ in range(-(-files // len(examples)))]
-        copy = places["files"] / "copy"
-        tallies[name] = _read_all(name, example, damaged, copy)
-        print(f"{name}: {dict(tallies[name])}", flush=True)
+    groups = formats(places["data"], places["whole"], _made(places["files"] / "damaged"))
+    for_each = -(-files // sum(map(len, groups.values())))
+    tallies = {group: Counter() for group in groups}
+    for group, examples in groups.items():
+        for name, example in examples.items():
+            original = (example.directory / example.file).read_bytes()
+            damaged = [_damaged(original, rng) for _ in range(for_each)]
+            tally = _read_all(name, example, damaged, places["files"] / "copy")
+            print(f"{name}: {dict(tally)}", flush=True)
+            tallies[group] += tally
     return tallies
 
 
@@ -156,7 +158,8 @@ class _Bomb:
 def poison(places: dict[str, Path]) -> Counter:
     """Opens files that make a directory where code in them is run; counts what came of it."""
     made = places["files"] / "code was run"
-    examples = formats(places["data"], places["whole"], _made(places["files"] / "poisoned"))
+    groups = formats(places["data"], places["whole"], _made(places["files"] / "poisoned"))
+    examples = {name: example for group in groups.values() for name, example in group.items()}
     array = np.array([_Bomb(made)], dtype=object)
     poisoned = {
         "state.npz": _npz(array),

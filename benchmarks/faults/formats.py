@@ -39,8 +39,8 @@ class Format(NamedTuple):
     read: Callable[[Path], Any]
 
 
-def formats(data: Path, runs: Path, made: Path) -> dict[str, Format]:
-    """Returns an example of each format.
+def formats(data: Path, runs: Path, made: Path) -> dict[str, dict[str, Format]]:
+    """Returns an example of each format, in groups.
 
     Args:
         data: what `write_data` wrote.
@@ -52,34 +52,44 @@ def formats(data: Path, runs: Path, made: Path) -> dict[str, Format]:
     )
     stored, training = runs / "pretrain" / "checkpoint", _training(made / "training")
     return {
-        "a classifier's .keras": Format(runs / "from-scratch", "model.keras", _classifier),
-        "a BERT's .keras": Format(runs / "hf-bert", "model.keras", _classifier),
-        "a translator's .keras": Format(runs / "translator", "model.keras", _translator),
-        "model.safetensors": Format(bert, "model.safetensors", _encoder),
-        "model.safetensors.index.json": _sharded(bert, made / "sharded"),
-        "config.json": Format(bert, "config.json", _encoder),
-        "vocab.txt": Format(bert, "vocab.txt", _tokenizer),
-        "tokenizer_config.json": Format(bert, "tokenizer_config.json", _tokenizer),
-        "tokenizer.json": _fast_tokenizer(bert, made / "fast"),
-        "added_tokens.json": _added_tokens(bert, made / "added"),
-        "saved_model.pb, run": Format(encoder, "saved_model.pb", _saved_model),
-        "saved_model.pb, read": Format(encoder, "saved_model.pb", _encoder),
-        "variables.index": Format(encoder, "variables/variables.index", _encoder),
-        "variables.data": Format(encoder, "variables/variables.data-00000-of-00001", _encoder),
-        "a SavedModel's vocab.txt": Format(preprocessor, "assets/vocab.txt", _preprocessor),
-        "archive, .tar.gz": _archive(encoder, made / "compressed", "model.tar.gz"),
-        "archive, .tar": _archive(encoder, made / "plain", "model.tar"),
-        "arguments.json": Format(training, "checkpoint/arguments.json", _run_directory),
-        "process": Format(training, "checkpoint/process", _run_directory),
-        "state.npz": Format(training, "checkpoint/state.npz", _resumed),
-        "best.npz": Format(training, "checkpoint/best.npz", _resumed),
-        "features, .npy": _features(made / "features"),
-        "ids.bin": Format(stored, "sequences/ids.bin", _sequences),
-        "lengths.npy": Format(stored, "sequences/lengths.npy", _sequences),
-        "CSV": Format(data / "news", "train.csv", _news),
-        "classes.txt": Format(data / "news", "classes.txt", _news),
-        "TSV of pairs": Format(data / "pairs", "train.tsv", _pairs),
-        "text file": Format(data / "pairs", "valid.tsv", _texts),
+        "trained models": {
+            "a classifier's .keras": Format(runs / "from-scratch", "model.keras", _classifier),
+            "a BERT's .keras": Format(runs / "hf-bert", "model.keras", _classifier),
+            "a translator's .keras": Format(runs / "translator", "model.keras", _translator),
+        },
+        "Hugging Face's files": {
+            "model.safetensors": Format(bert, "model.safetensors", _encoder),
+            "model.safetensors.index.json": _sharded(bert, made / "sharded"),
+            "config.json": Format(bert, "config.json", _encoder),
+            "vocab.txt": Format(bert, "vocab.txt", _tokenizer),
+            "tokenizer_config.json": Format(bert, "tokenizer_config.json", _tokenizer),
+            "tokenizer.json": _fast_tokenizer(bert, made / "fast"),
+            "added_tokens.json": _added_tokens(bert, made / "added"),
+        },
+        "SavedModels and archives": {
+            "saved_model.pb, run": Format(encoder, "saved_model.pb", _saved_model),
+            "saved_model.pb, read": Format(encoder, "saved_model.pb", _encoder),
+            "variables.index": Format(encoder, "variables/variables.index", _encoder),
+            "variables.data": Format(encoder, "variables/variables.data-00000-of-00001", _encoder),
+            "a SavedModel's vocab.txt": Format(preprocessor, "assets/vocab.txt", _preprocessor),
+            "archive, .tar.gz": _archive(encoder, made / "compressed", "model.tar.gz"),
+            "archive, .tar": _archive(encoder, made / "plain", "model.tar"),
+        },
+        "what a training keeps to be resumed": {
+            "arguments.json": Format(training, "checkpoint/arguments.json", _run_directory),
+            "process": Format(training, "checkpoint/process", _run_directory),
+            "state.npz": Format(training, "checkpoint/state.npz", _resumed),
+            "best.npz": Format(training, "checkpoint/best.npz", _resumed),
+            "features, .npy": _features(made / "features"),
+            "ids.bin": Format(stored, "sequences/ids.bin", _sequences),
+            "lengths.npy": Format(stored, "sequences/lengths.npy", _sequences),
+        },
+        "texts, labels and pairs": {
+            "CSV": Format(data / "news", "train.csv", _news),
+            "classes.txt": Format(data / "news", "classes.txt", _news),
+            "TSV of pairs": Format(data / "pairs", "train.tsv", _pairs),
+            "text file": Format(data / "pairs", "valid.tsv", _texts),
+        },
     }
 
 
