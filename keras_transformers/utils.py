@@ -5,12 +5,14 @@ import importlib
 import json
 import os
 import tempfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any
 
 # Begins the name of a directory in which something is being written.
 UNFINISHED = ".unfinished-"
+CHECKSUM_BYTES = 4
 
 
 def check_positive(name: str, value: int) -> int:
@@ -148,6 +150,32 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
             os.replace(temporary, path)
     except OSError as error:
         raise OSError(f"{path}: could not be written: {error}") from error
+
+
+def seal(path: Path) -> None:
+    """Appends a checksum of all that is in a file; see `is_sealed`."""
+    checksum = _checksum(path, path.stat().st_size)
+    with open(path, "ab") as file:
+        file.write(checksum)
+
+
+def is_sealed(path: Path) -> bool:
+    """Whether a file ends with the checksum of what is in front of it."""
+    length = path.stat().st_size - CHECKSUM_BYTES
+    if length < 0:
+        return False
+    with open(path, "rb") as file:
+        file.seek(length)
+        return file.read() == _checksum(path, length)
+
+
+def _checksum(path, length):
+    checksum = 0
+    with open(path, "rb") as file:
+        while length > 0 and (part := file.read(min(length, 1 << 20))):
+            checksum = zlib.crc32(part, checksum)
+            length -= len(part)
+    return checksum.to_bytes(CHECKSUM_BYTES, "little")
 
 
 def markdown_table(rows: list[dict]) -> str:

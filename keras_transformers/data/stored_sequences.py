@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_transformers.utils import reading, replacing
+from keras_transformers.utils import is_sealed, reading, replacing, seal
 
 IDS, LENGTHS = "ids.bin", "lengths.npy"
 
@@ -27,10 +27,10 @@ class StoredSequences(Sequence):
     def __init__(self, directory: str | os.PathLike) -> None:
         with reading(directory):
             self.lengths = np.load(Path(directory, LENGTHS))
-            self._ids = np.memmap(Path(directory, IDS), "int32", "r")
             self._ends = np.cumsum(self.lengths, dtype="int64")
-            if self._ends[-1] != len(self._ids):
-                raise ValueError(f"{self._ends[-1]:,} ids expected, {len(self._ids):,} found")
+            self._ids = np.memmap(Path(directory, IDS), "int32", "r", shape=int(self._ends[-1]))
+            if not all(is_sealed(Path(directory, name)) for name in (IDS, LENGTHS)):
+                raise ValueError("its checksum is another")
 
     @classmethod
     def write(
@@ -45,6 +45,8 @@ class StoredSequences(Sequence):
                     file.write(np.asarray(sequence, "int32").tobytes())
                     lengths.append(len(sequence))
             np.save(temporary / LENGTHS, np.array(lengths, "int32"))
+            for name in (IDS, LENGTHS):
+                seal(temporary / name)
         return cls(directory)
 
     def __len__(self) -> int:
