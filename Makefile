@@ -1,6 +1,6 @@
 # `make lesson` and `make test` need nothing but Python 3.11 or 3.12; both build .venv first.
 .DEFAULT_GOAL := help
-.PHONY: help lesson test test-slow test-all test-browser notebooks site lint requirements
+.PHONY: help lesson test test-slow test-all test-browser faults notebooks site lint requirements
 
 IN_RANGE := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))
 PYTHON := $(shell for name in python3.12 python3.11 python3 python; do \
@@ -11,6 +11,7 @@ help:
 	@echo 'make lesson      train and test all models of the lesson; DATA=DIR on texts of yours'
 	@echo 'make test        run the tests; make test-slow runs the long ones, make test-all both'
 	@echo 'make test-browser  try site and attention viewer in Chromium'
+	@echo 'make faults      kill trainings, fill disks, damage files: what comes of it, in a table'
 	@echo 'make notebooks   open the notebooks in Jupyter Lab'
 	@echo 'make site        build course, reference and how-to as pages in site/'
 	@echo 'make lint        check style'
@@ -35,6 +36,9 @@ test-browser: .venv/playwright
 	$(BIN)/python -m pytest -m browser
 
 test-all: test test-slow
+
+faults: .venv/ready
+	$(BIN)/python benchmarks/faults
 
 notebooks: .venv/ready
 	$(BIN)/jupyter lab notebooks

@@ -5,9 +5,14 @@ import importlib
 import json
 import os
 import tempfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any
+
+# Begins the name of a directory in which something is being written.
+UNFINISHED = ".unfinished-"
+CHECKSUM_BYTES = 4
 
 
 def check_positive(name: str, value: int) -> int:
@@ -57,6 +62,13 @@ def each_text(texts: Iterable[str]) -> Iterator[str]:
         yield str(text)
 
 
+def check_text(text: str) -> str:
+    """Returns a text, or raises a `ValueError` that says what is there instead."""
+    if not isinstance(text, str):
+        raise ValueError(f"`text` must be a string. Received: {type(text).__name__} {text!r:.80}")
+    return next(each_text([text]))
+
+
 def one_line(error: BaseException) -> str:
     """Returns what an error says, in one line; its class where it says nothing."""
     return " ".join(str(error).split()) or type(error).__name__
@@ -93,11 +105,29 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
+@contextlib.contextmanager
+def reading(path: str | os.PathLike) -> Iterator[None]:
+    """Makes one error of all that libraries raise when they read a damaged file or directory.
+
+    What they raise depends on where it is damaged. An `OSError` or `ValueError` that names `path`
+    stays as it is.
+
+    Raises:
+        ValueError: for any other error; the message names `path`.
+    """
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, OSError | ValueError) and str(path) in str(error):
+            raise
+        raise ValueError(f"{path}: damaged, or of another kind: {one_line(error)}") from error
+
+
 def is_running(process: int) -> bool:
     """Whether there is a process of that number on this machine."""
     try:
         os.kill(process, 0)  # Sends nothing; asks whether it could.
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
         pass
@@ -114,12 +144,38 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
     path = Path(path)
     try:
         # A directory of its own: another process may be writing the same file.
-        with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=path.parent) as directory:
+        with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=path.parent) as directory:
             temporary = Path(directory, path.name)
             yield temporary
             os.replace(temporary, path)
     except OSError as error:
         raise OSError(f"{path}: could not be written: {error}") from error
+
+
+def seal(path: Path) -> None:
+    """Appends a checksum of all that is in a file; see `is_sealed`."""
+    checksum = _checksum(path, path.stat().st_size)
+    with open(path, "ab") as file:
+        file.write(checksum)
+
+
+def is_sealed(path: Path) -> bool:
+    """Whether a file ends with the checksum of what is in front of it."""
+    length = path.stat().st_size - CHECKSUM_BYTES
+    if length < 0:
+        return False
+    with open(path, "rb") as file:
+        file.seek(length)
+        return file.read() == _checksum(path, length)
+
+
+def _checksum(path, length):
+    checksum = 0
+    with open(path, "rb") as file:
+        while length > 0 and (part := file.read(min(length, 1 << 20))):
+            checksum = zlib.crc32(part, checksum)
+            length -= len(part)
+    return checksum.to_bytes(CHECKSUM_BYTES, "little")
 
 
 def markdown_table(rows: list[dict]) -> str:

@@ -10,7 +10,7 @@ import warnings
 from pathlib import Path
 
 from keras_transformers.errors import SavedModelError
-from keras_transformers.utils import is_running
+from keras_transformers.utils import is_running, reading
 
 # Seconds that a server may stay silent. Python's own default is to wait for ever.
 NETWORK_TIMEOUT = 15
@@ -87,8 +87,10 @@ def _unpack(archive):
     if not entry.exists():
         entry.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=entry.parent) as temporary:
-            with tarfile.open(archive) as tar:
+            with reading(archive), tarfile.open(archive) as tar:
                 tar.extractall(temporary + "/unpacked", filter="data")
+                while tar.fileobj.read(1 << 20):
+                    pass  # To the very end, where what is compressed has its checksum.
             _saved_model_in(Path(temporary, "unpacked"))
             _rename_unless_there(Path(temporary, "unpacked"), entry)
     return str(_saved_model_in(entry))

@@ -26,6 +26,7 @@ from keras_transformers.checkpoints.hugging_face import (
     read_tensors,
 )
 from keras_transformers.checkpoints.read_saved_bert import read_saved_bert
+from keras_transformers.utils import reading
 
 
 @dataclass(frozen=True)
@@ -55,14 +56,15 @@ def read_bert(directory: str | os.PathLike) -> BertCheckpoint:
 
     Raises:
         FileNotFoundError: if the directory or a file in it is missing.
-        ValueError: if the configuration is not a BERT encoder's.
+        ValueError: if the configuration is not a BERT encoder's, or a file is damaged.
 
     Warns:
         UserWarning: if the model pads with another id than 0.
     """
     directory = Path(directory)
     is_saved_model = (directory / "saved_model.pb").is_file()
-    arguments, tensors = (read_saved_bert if is_saved_model else _read_hugging_face)(directory)
+    with reading(directory):
+        arguments, tensors = (read_saved_bert if is_saved_model else _read_hugging_face)(directory)
     return BertCheckpoint(
         arguments=arguments | {"pooler": any(name.startswith("pooler.") for name in tensors)},
         tensors={n: tensor for n, tensor in tensors.items() if not n.startswith(MASKED_LM)},

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from keras_transformers.checkpoints.bert_names import VARIABLES, from_tf_hub
-from keras_transformers.utils import some
+from keras_transformers.utils import reading, some
 
 
 def read_saved_bert(directory: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Returns `BertEncoder`'s arguments but `pooler`, and the tensors under Hugging Face's names.
 
     Raises:
-        ValueError: if it is no BERT encoder, or of an activation that cannot be told.
+        ValueError: if it is no BERT encoder, or of an activation that cannot be told, or damaged.
     """
     variables = _saved_variables(directory)
     tensors = {}
@@ -47,9 +47,10 @@ def lowers_case(directory: Path) -> bool | None:
     """Returns whether a SavedModel's tokeniser lower-cases; None if the model does not say."""
     import tensorflow as tf
 
-    variables = tf.train.load_checkpoint(str(directory / "variables" / "variables"))
     name = "do_lower_case/.ATTRIBUTES/VARIABLE_VALUE"
-    return bool(variables.get_tensor(name)) if variables.has_tensor(name) else None
+    with reading(directory):
+        variables = tf.train.load_checkpoint(str(directory / "variables" / "variables"))
+        return bool(variables.get_tensor(name)) if variables.has_tensor(name) else None
 
 
 def _matrix(name, value):
@@ -67,13 +68,14 @@ def _saved_variables(directory):
     import tensorflow as tf
     from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 
-    reader = tf.train.load_checkpoint(str(directory / "variables" / "variables"))
-    graph = TrackableObjectGraph.FromString(reader.get_tensor("_CHECKPOINTABLE_OBJECT_GRAPH"))
-    variables = {
-        attribute.full_name: np.asarray(reader.get_tensor(attribute.checkpoint_key))
-        for node in graph.nodes
-        for attribute in node.attributes
-    }
+    with reading(directory):
+        reader = tf.train.load_checkpoint(str(directory / "variables" / "variables"))
+        graph = TrackableObjectGraph.FromString(reader.get_tensor("_CHECKPOINTABLE_OBJECT_GRAPH"))
+        variables = {
+            attribute.full_name: np.asarray(reader.get_tensor(attribute.checkpoint_key))
+            for node in graph.nodes
+            for attribute in node.attributes
+        }
     return {name: value for name, value in variables.items() if value.dtype.kind == "f"}
 
 
@@ -85,8 +87,9 @@ def saved_activation(directory: Path) -> str:
     """
     from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
-    saved_model = SavedModel.FromString((directory / "saved_model.pb").read_bytes())
-    functions = saved_model.meta_graphs[0].graph_def.library.function
+    with reading(directory / "saved_model.pb"):
+        saved_model = SavedModel.FromString((directory / "saved_model.pb").read_bytes())
+        functions = saved_model.meta_graphs[0].graph_def.library.function
     operations = {node.op for function in functions for node in function.node_def}
     # The pooler has a tanh as well; only the approximation of GELU takes a power.
     told_by = {"Erf": "gelu", "Erfc": "gelu", "Relu": "relu", "Pow": "gelu_tanh"}

@@ -18,6 +18,7 @@ from keras_transformers.checkpoints.bert_names import (
     named_weights,
     to_distilbert,
 )
+from keras_transformers.utils import UNFINISHED
 
 
 def write_bert(encoder, directory: str | os.PathLike, *, head=None, dtype: str = "float32") -> None:
@@ -52,7 +53,7 @@ def write_bert(encoder, directory: str | os.PathLike, *, head=None, dtype: str =
         for name, (layer, variable) in weights.items()
     }
     directory.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=directory) as unfinished:
+    with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=directory) as unfinished:
         # Hugging Face's readers want to know which framework's shapes these are.
         save_file(tensors, Path(unfinished, "model.safetensors"), metadata={"format": "pt"})
         Path(unfinished, "config.json").write_text(json.dumps(config, indent=2) + "\n", "utf-8")

@@ -1,11 +1,13 @@
 """Texts without labels, to pre-train on."""
 
 import dataclasses
+import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from keras_transformers.data.load_news import load_news
+from keras_transformers.utils import check_texts
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,6 +27,21 @@ class Texts:
 
     def __str__(self) -> str:
         return self.source
+
+
+def as_texts(texts: Texts | Sequence[str]) -> Texts:
+    """Returns `Texts` of a sequence of strings; what is `Texts` already stays as it is.
+
+    Their `source` tells them from other ones.
+
+    Raises:
+        ValueError: if it is a single string, or holds something that is no string.
+    """
+    if isinstance(texts, Texts):
+        return texts
+    texts = check_texts(texts)
+    digest = hashlib.sha256("\0".join(texts).encode()).hexdigest()[:12]
+    return Texts(f"{len(texts):,} texts with the digest {digest}", lambda: iter(texts))
 
 
 def load_texts(source: str | os.PathLike | Sequence[str | os.PathLike] = "auto") -> Texts:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_transformers.utils import replacing
+from keras_transformers.utils import is_sealed, reading, replacing, seal
 
 IDS, LENGTHS = "ids.bin", "lengths.npy"
 
@@ -19,12 +19,18 @@ class StoredSequences(Sequence):
 
     Attributes:
         lengths: int32 array of shape `(len(sequences),)`.
+
+    Raises:
+        ValueError: if a file is damaged.
     """
 
     def __init__(self, directory: str | os.PathLike) -> None:
-        self.lengths = np.load(Path(directory, LENGTHS))
-        self._ids = np.memmap(Path(directory, IDS), "int32", "r")
-        self._ends = np.cumsum(self.lengths, dtype="int64")
+        with reading(directory):
+            self.lengths = np.load(Path(directory, LENGTHS))
+            self._ends = np.cumsum(self.lengths, dtype="int64")
+            self._ids = np.memmap(Path(directory, IDS), "int32", "r", shape=int(self._ends[-1]))
+            if not all(is_sealed(Path(directory, name)) for name in (IDS, LENGTHS)):
+                raise ValueError("its checksum is another")
 
     @classmethod
     def write(
@@ -39,6 +45,8 @@ class StoredSequences(Sequence):
                     file.write(np.asarray(sequence, "int32").tobytes())
                     lengths.append(len(sequence))
             np.save(temporary / LENGTHS, np.array(lengths, "int32"))
+            for name in (IDS, LENGTHS):
+                seal(temporary / name)
         return cls(directory)
 
     def __len__(self) -> int:

@@ -11,7 +11,7 @@ from keras_transformers.checkpoints.write_bert import write_bert
 from keras_transformers.layers import TokenAndPositionEmbedding, TransformerBlock, fast
 from keras_transformers.layers.gelu_tanh import gelu_tanh
 from keras_transformers.text.bert_inputs import INPUTS
-from keras_transformers.utils import check_positive, check_rate
+from keras_transformers.utils import check_positive, check_rate, reading
 
 
 @keras.saving.register_keras_serializable(package="keras_transformers")
@@ -249,7 +249,8 @@ class BertEncoder(keras.Model):
         """Opens a checkpoint whose local directory is known; otherwise as `from_pretrained`."""
         checkpoint = read_bert(directory)
         encoder = cls(**{**checkpoint.arguments, **kwargs})
-        assign_tensors(encoder, checkpoint.tensors)
+        with reading(directory):
+            assign_tensors(encoder, checkpoint.tensors)
         return encoder
 
     def save_pretrained(self, directory: str | PathLike) -> None:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from keras_transformers.models.masked_language_model import POSITIONS, MaskedLanguageModel
+from keras_transformers.utils import check_text
 
 MASK = "[MASK]"
 
@@ -23,8 +24,9 @@ def fill_mask(model: MaskedLanguageModel, text: str, k: int = 5) -> list[list[tu
         probabilities, the likeliest first. A piece that begins with `##` continues a word.
 
     Raises:
-        ValueError: if the model has no tokeniser, `k` is not from 1 to the size of the vocabulary,
-            or no `[MASK]` is among the pieces that the model takes of the text.
+        ValueError: if the model has no tokeniser, `text` is no string, `k` is not from 1 to the
+            size of the vocabulary, or no `[MASK]` is among the pieces that the model takes of
+            the text.
 
     Example:
         >>> from keras_transformers.models import fill_mask, masked_language_model
@@ -37,7 +39,7 @@ def fill_mask(model: MaskedLanguageModel, text: str, k: int = 5) -> list[list[tu
         raise ValueError(
             "`model` must have a tokeniser, see masked_language_model. Received: one without"
         )
-    vocabulary = model.tokenizer.vocabulary
+    text, vocabulary = check_text(text), model.tokenizer.vocabulary
     if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= len(vocabulary):
         raise ValueError(f"`k` must be from 1 to {len(vocabulary)}. Received: k={k!r}")
     inputs = model.tokenizer([text])

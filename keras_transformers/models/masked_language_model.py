@@ -12,6 +12,7 @@ from keras_transformers.layers.token_and_position_embedding import embedding_mat
 from keras_transformers.models.bert_classifier import check_tokenizer
 from keras_transformers.models.bert_encoder import BertEncoder
 from keras_transformers.text.word_piece_tokenizer import WordPieceTokenizer
+from keras_transformers.utils import reading
 
 POSITIONS = "masked_positions"
 
@@ -54,12 +55,14 @@ def masked_language_model(
             f"Received: {str(encoder)!r}, which has none"
         )
     encoder = BertEncoder(**checkpoint.arguments, name="encoder")
-    assign_tensors(encoder, checkpoint.tensors)
+    with reading(directory):
+        assign_tensors(encoder, checkpoint.tensors)
     tokenizer = tokenizer or WordPieceTokenizer.from_checkpoint(
         directory, max_length=encoder.max_positions, name="tokenizer"
     )
     model = MaskedLanguageModel(encoder, tokenizer)
-    assign_masked_lm(model.head, checkpoint.masked_lm)
+    with reading(directory):
+        assign_masked_lm(model.head, checkpoint.masked_lm)
     return model
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from keras_transformers.data.tf_data import pad_to_multiple
 from keras_transformers.decoding import beam_search
 from keras_transformers.text.sentence_piece_tokenizer import END_ID, START_ID
-from keras_transformers.utils import check_positive, check_texts
+from keras_transformers.utils import check_positive, check_text, check_texts
 
 
 def search(model: keras.Model, source_ids, beam: int, max_length: int) -> tuple:
@@ -194,7 +194,7 @@ class Translator(keras.Model):
             written.
 
         Raises:
-            ValueError: if the decoder has no attention.
+            ValueError: if `text` is no string, or the decoder has no attention.
         """
         scores, read, written = self.attention_scores(text, translation)
         return scores[-1], read, written
@@ -210,7 +210,7 @@ class Translator(keras.Model):
         Raises:
             ValueError: if the decoder has no attention.
         """
-        decoder = self.model.get_layer("decoder")
+        text, decoder = check_text(text), self.model.get_layer("decoder")
         if getattr(decoder, "attention", "") is None:
             raise ValueError(
                 "the translator has no attention, so that there is nothing to align by"

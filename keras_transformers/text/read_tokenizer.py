@@ -4,7 +4,11 @@ from pathlib import Path
 from typing import Any
 
 from keras_transformers.checkpoints.read_saved_bert import lowers_case
-from keras_transformers.checkpoints.vocabulary import SPECIAL_TOKENS, read_vocabulary
+from keras_transformers.checkpoints.vocabulary import (
+    SPECIAL_TOKENS,
+    check_vocabulary,
+    read_vocabulary,
+)
 from keras_transformers.utils import read_json
 
 MAX_CHARS_PER_WORD = 100
@@ -16,7 +20,26 @@ _BERT_MODEL = {
     "continuing_subword_prefix": "##",
     "max_input_chars_per_word": MAX_CHARS_PER_WORD,
 }
-_BERT_NORMALIZER = {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True}
+_NOTHING = {
+    "clean_text": False,
+    "split_chinese": False,
+    "lower_case": False,
+    "strip_accents": False,
+}
+# What is done by normalisers one after the other, and by pre-tokenisers.
+_NORMALIZERS = {
+    (): {},
+    ("Lowercase",): {"lower_case": True},
+    ("NFD", "StripAccents"): {"strip_accents": "marks"},
+    ("NFD", "Lowercase", "StripAccents"): {"lower_case": True, "strip_accents": "marks"},
+    ("NFD", "StripAccents", "Lowercase"): {"lower_case": True, "strip_accents": "marks"},
+}
+_PRE_TOKENIZERS = {
+    ("BertPreTokenizer",): "punctuation",
+    ("WhitespaceSplit", "Punctuation"): "punctuation",
+    ("Whitespace",): "words",
+    ("WhitespaceSplit",): "blanks",
+}
 
 
 def read_tokenizer(directory: Path) -> dict[str, Any]:
@@ -32,21 +55,25 @@ def read_tokenizer(directory: Path) -> dict[str, Any]:
         FileNotFoundError: if there is no vocabulary.
         ValueError: if a file is malformed, or asks for something else than BERT's word pieces.
     """
-    if (directory / "tokenizer.json").is_file():
-        settings = _read_tokenizer_json(directory / "tokenizer.json")
-    elif (directory / "vocab.txt").is_file():
-        settings = {"vocabulary": _last_counts(read_vocabulary(directory / "vocab.txt"))}
-        _check_added_tokens(directory / "added_tokens.json", settings["vocabulary"])
-    elif (directory / "assets" / "vocab.txt").is_file():
-        settings = {"vocabulary": read_vocabulary(directory / "assets" / "vocab.txt")}
-        lower_case = lowers_case(directory)
-        settings |= {} if lower_case is None else {"lower_case": lower_case}
-    else:
+    names = ("tokenizer.json", "vocab.txt", "assets/vocab.txt")
+    file = next((directory / name for name in names if (directory / name).is_file()), None)
+    if file is None:
         raise FileNotFoundError(
             "`name_or_directory` must have tokenizer.json or vocab.txt, or be a BERT of "
             f"TensorFlow Hub. Received: {directory}"
         )
-    if (directory / "tokenizer_config.json").is_file():
+    if file.name == "tokenizer.json":
+        settings = _read_tokenizer_json(file)
+    elif file.parent == directory:
+        settings = {"vocabulary": _last_counts(read_vocabulary(file))}
+        _check_added_tokens(directory / "added_tokens.json", settings["vocabulary"])
+    else:
+        settings = {"vocabulary": read_vocabulary(file)}
+        lower_case = lowers_case(directory)
+        settings |= {} if lower_case is None else {"lower_case": lower_case}
+    check_vocabulary(str(file), settings["vocabulary"])
+    # Where the normaliser is another than BERT's, Hugging Face does not look for more.
+    if (directory / "tokenizer_config.json").is_file() and settings.get("clean_text", True):
         settings |= _read_tokenizer_config(directory / "tokenizer_config.json")
     return settings
 
@@ -71,8 +98,11 @@ def _check_added_tokens(path, vocabulary):
 
 def _read_tokenizer_config(path):
     config = read_json(path)
-    _require(path, {"tokenize_chinese_chars": True, **config}, tokenize_chinese_chars=True)
-    names = {"do_lower_case": "lower_case", "strip_accents": "strip_accents"}
+    names = {
+        "do_lower_case": "lower_case",
+        "strip_accents": "strip_accents",
+        "tokenize_chinese_chars": "split_chinese",
+    }
     return {name: config[key] for key, name in names.items() if key in config}
 
 
@@ -81,17 +111,11 @@ def _read_tokenizer_json(path):
     try:
         # Early files do not name the model's type.
         _require(path, {"type": "WordPiece", **content["model"]}, **_BERT_MODEL)
-        for part in ("normalizer", "pre_tokenizer"):
-            if content[part] is None:
-                raise ValueError(
-                    f"{path.name} must have a {part} as BERT does. Received: {path} without one"
-                )
-        _require(path, content["normalizer"], **_BERT_NORMALIZER)
-        _require(path, content["pre_tokenizer"], type="BertPreTokenizer")
+        settings = _normalization(path, content["normalizer"])
+        settings["split"] = _known(path, "pre_tokenizer", content["pre_tokenizer"], _PRE_TOKENIZERS)
         added = {token["content"]: token["id"] for token in content["added_tokens"]}
         ids = {**content["model"]["vocab"], **added}
         without_gaps = set(ids.values()) == set(range(len(ids)))
-        lower_case = content["normalizer"]["lowercase"]
     except (AttributeError, KeyError, TypeError) as error:
         raise ValueError(
             f"{path.name} must describe a WordPiece tokeniser. Received: {path}, where reading "
@@ -106,11 +130,40 @@ def _read_tokenizer_json(path):
         raise ValueError(
             f"{path.name} must number its {len(ids)} pieces from 0 without gaps. Received: {path}"
         )
-    return {
-        "vocabulary": sorted(ids, key=ids.get),
-        "lower_case": lower_case,
-        "strip_accents": content["normalizer"].get("strip_accents"),
-    }
+    return {"vocabulary": sorted(ids, key=ids.get), **settings}
+
+
+def _normalization(path, normalizer):
+    """Returns what a normaliser does, in the arguments of a `WordPieceTokenizer`."""
+    if normalizer is not None and normalizer["type"] == "BertNormalizer":
+        return {
+            "clean_text": normalizer["clean_text"],
+            "split_chinese": normalizer["handle_chinese_chars"],
+            "lower_case": normalizer["lowercase"],
+            "strip_accents": normalizer.get("strip_accents"),
+        }
+    return _NOTHING | _known(path, "normalizer", normalizer, _NORMALIZERS)
+
+
+def _known(path, part, content, known):
+    """Returns what is known of a part, which may be a sequence of parts, or refuses it by name."""
+    steps = [content] if content else []
+    if content and content["type"] == "Sequence":
+        steps = content[part.replace("_", "") + "s"]
+    names = tuple(map(_name, steps))
+    if names not in known:
+        raise ValueError(
+            f"{path.name} must have one of these for its {part}: "
+            f"{'; '.join(', '.join(names) or 'none' for names in known)}. "
+            f"Received: {path} with {', '.join(names) or 'none'}"
+        )
+    return known[names]
+
+
+def _name(step):
+    """Returns the type of a step, with what it does where that is not the usual."""
+    behavior = step.get("behavior", "Isolated")
+    return step["type"] if behavior == "Isolated" else f"{step['type']} ({behavior})"
 
 
 def _require(path, settings, **expected):

@@ -21,7 +21,12 @@ _NEWER_PUNCTUATION = (
     "61D 9FD-A76 C77-C84 1B7D-1B7E 2E43-2E5D 10EAD-10F89 1144B-1145D 11660-116B9 1183B-11FFF "
     "12FF1-12FF2 16E97-16FE2 1E95E-1E95F"
 )
-_PUNCTUATION = rf"[^\P{{P}}{characters(_NEWER_PUNCTUATION)}]|[$+<=>^`|~\x{{166D}}\x{{111C9}}]"
+PUNCTUATION = rf"[^\P{{P}}{characters(_NEWER_PUNCTUATION)}]|[$+<=>^`|~\x{{166D}}\x{{111C9}}]"
 _CJK = "3400-4DBF 4E00-9FFF F900-FAFF 20000-2A6DF 2A700-2B81F 2B920-2CEAF 2F800-2FA1F"
-WORD_BY_ITSELF = rf"{_PUNCTUATION}|[{characters(_CJK)}]"
-WIDE_SPACE = r"[^\P{Z} ]"
+CHINESE = rf"[{characters(_CJK)}]"
+WIDE_SPACE = r"[^\P{Z} ]|\x{85}"
+
+# Those of its StripAccents and Whitespace, up to characters that Unicode has had since.
+ANY_MARK = r"\p{M}"
+_OTHER_ALPHABETIC = "200C-200D 24B6-24E9 1F130-1F149 1F150-1F169 1F170-1F189"
+WORD = rf"[\p{{L}}\p{{M}}\p{{Nd}}\p{{Nl}}\p{{Pc}}{characters(_OTHER_ALPHABETIC)}]+"

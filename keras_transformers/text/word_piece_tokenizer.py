@@ -20,16 +20,21 @@ from keras_transformers.text.bert_inputs import INPUTS
 from keras_transformers.text.encode_texts import encode_texts
 from keras_transformers.text.read_tokenizer import MAX_CHARS_PER_WORD, read_tokenizer
 from keras_transformers.text.unicode_classes import (
+    ANY_MARK,
+    CHINESE,
     CONTROL,
     MARK,
+    PUNCTUATION,
     WIDE_SPACE,
-    WORD_BY_ITSELF,
+    WORD,
     characters,
 )
 from keras_transformers.utils import replacing
 
 # While a text is normalised, private characters stand for the special tokens found in it.
 _PLACEHOLDERS = {token: chr(0x100000 + i) for i, token in enumerate(SPECIAL_TOKENS)}
+# What is a word even where there is no blank beside it.
+SPLITS = {"punctuation": PUNCTUATION, "words": WORD, "blanks": None}
 
 
 @keras.saving.register_keras_serializable(package="keras_transformers")
@@ -57,7 +62,12 @@ class WordPieceTokenizer(keras.layers.Layer):
             Pieces that continue a word begin with `##`.
         lower_case: bool, whether to lower-case.
         max_length: int, at least 3, the longest sequence to return; longer texts are cut.
-        strip_accents: bool or None, whether to strip accents. None does what `lower_case` does.
+        strip_accents: bool or None, whether to strip accents. None does what `lower_case` does;
+            `"marks"` strips the marks that take up space too, such as vowels in Devanagari.
+        clean_text: bool, whether to drop control characters.
+        split_chinese: bool, whether each Chinese character is a word.
+        split: `"punctuation"`, where each mark is a word as in BERT; `"words"`, where several marks
+            in a row are one; or `"blanks"`, which splits at white space alone.
         **kwargs: `name` and the other arguments of `keras.layers.Layer`.
 
     Call arguments:
@@ -76,9 +86,9 @@ class WordPieceTokenizer(keras.layers.Layer):
         - `input_type_ids`: 1 for `second` and the `[SEP]` behind it, 0 elsewhere.
 
     Raises:
-        ValueError: if `vocabulary` repeats a piece or lacks a special token, if `max_length` or
-            `length` is out of range, or if `texts` has another shape or is a pair of unequal
-            lengths.
+        ValueError: if `vocabulary` repeats a piece or lacks a special token, if `split` is none of
+            the three, if `max_length` or `length` is out of range, or if `texts` has another shape
+            or is a pair of unequal lengths.
 
     Example:
         >>> from keras_transformers.text import WordPieceTokenizer
@@ -97,7 +107,10 @@ class WordPieceTokenizer(keras.layers.Layer):
         *,
         lower_case: bool = True,
         max_length: int = 512,
-        strip_accents: bool | None = None,
+        strip_accents: bool | str | None = None,
+        clean_text: bool = True,
+        split_chinese: bool = True,
+        split: str = "punctuation",
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)
@@ -105,6 +118,9 @@ class WordPieceTokenizer(keras.layers.Layer):
         self.lower_case = lower_case
         self.max_length = _check_length("max_length", max_length)
         self.strip_accents = strip_accents
+        self.clean_text = clean_text
+        self.split_chinese = split_chinese
+        self.split = _check_split(split)
         self.supports_jit = False  # XLA does not compile strings.
         # Strings must come as they are, in lists too: Keras would make tensors of its backend of
         # them, and refuse what is no tensor.
@@ -120,7 +136,10 @@ class WordPieceTokenizer(keras.layers.Layer):
                 Face's layout has to hold `tokenizer.json` or `vocab.txt`; the first is read if
                 both are there. `do_lower_case` and `strip_accents` come from
                 `tokenizer_config.json` where it has them, then from `tokenizer.json`, and are else
-                the constructor's defaults.
+                the constructor's defaults. The normalisers known are none, `BertNormalizer`,
+                `Lowercase`, `NFD` with `StripAccents`, and the three of these; the pre-tokenisers
+                `BertPreTokenizer`, `Whitespace`, `WhitespaceSplit` and the last with
+                `Punctuation`. Others are refused by name.
             **kwargs: arguments of the constructor, which go before those of the files.
 
         Raises:
@@ -146,14 +165,19 @@ class WordPieceTokenizer(keras.layers.Layer):
         """Writes `vocab.txt` and `tokenizer_config.json` as Hugging Face's libraries read them.
 
         Files of these names are replaced. The directory is made if it does not exist.
+
+        Raises:
+            ValueError: if texts are cleaned or split otherwise than by BERT, which these files
+                have no words for.
         """
+        self._check_is_bert_s()
         directory = Path(directory)
         directory.mkdir(parents=True, exist_ok=True)
         settings = {
             "tokenizer_class": "BertTokenizer",
             "do_lower_case": self.lower_case,
             "strip_accents": self.strip_accents,
-            "tokenize_chinese_chars": True,
+            "tokenize_chinese_chars": self.split_chinese,
             "model_max_length": self.max_length,
         }
         write_vocabulary(directory / "vocab.txt", self.vocabulary)
@@ -226,16 +250,19 @@ class WordPieceTokenizer(keras.layers.Layer):
         for token, placeholder in _PLACEHOLDERS.items():
             if token in self.vocabulary:
                 texts = replace(texts, re.escape(token), f" {placeholder} ")
-        texts = replace(texts, CONTROL, "")
+        if self.clean_text:
+            texts = replace(texts, CONTROL, "")
         if self.lower_case if self.strip_accents is None else self.strip_accents:
-            texts = replace(tf_text.normalize_utf8(texts, "NFD"), MARK, "")
+            mark = ANY_MARK if self.strip_accents == "marks" else MARK
+            texts = replace(tf_text.normalize_utf8(texts, "NFD"), mark, "")
         if self.lower_case:
             # These are lower-cased by context or by the computer's language, unlike in BERT.
             for letter in "IJΣİÌÍĨĮ":
                 texts = replace(texts, letter, letter.lower())
             texts = tf.strings.lower(texts, encoding="utf-8")
         texts = replace(texts, WIDE_SPACE, " ")
-        return replace(texts, WORD_BY_ITSELF, r" \0 ")
+        by_itself = "|".join(filter(None, [self.split_chinese and CHINESE, SPLITS[self.split]]))
+        return replace(texts, by_itself, r" \0 ") if by_itself else texts
 
     @cached_property
     def _word_pieces(self):
@@ -257,6 +284,14 @@ class WordPieceTokenizer(keras.layers.Layer):
                     f"`vocabulary` must suit TensorFlow Text. Received: one that fails with {error}"
                 ) from error
 
+    def _check_is_bert_s(self):
+        if not self.clean_text or self.split != "punctuation" or self.strip_accents == "marks":
+            raise ValueError(
+                "`clean_text`, `split` and `strip_accents` must be as in BERT to be written. "
+                f"Received: clean_text={self.clean_text!r}, split={self.split!r}, "
+                f"strip_accents={self.strip_accents!r}"
+            )
+
     def _check_call_length(self, length):
         if _check_length("length", length) > self.max_length:
             raise ValueError(
@@ -275,6 +310,9 @@ class WordPieceTokenizer(keras.layers.Layer):
             "lower_case": self.lower_case,
             "max_length": self.max_length,
             "strip_accents": self.strip_accents,
+            "clean_text": self.clean_text,
+            "split_chinese": self.split_chinese,
+            "split": self.split,
         }
 
 
@@ -324,6 +362,12 @@ def _check_length(name, value):
     if isinstance(value, bool) or not isinstance(value, int) or value < 3:
         raise ValueError(f"`{name}` must be an integer of at least 3. Received: {name}={value!r}")
     return value
+
+
+def _check_split(split):
+    if split not in SPLITS:
+        raise ValueError(f"`split` must be one of {', '.join(SPLITS)}. Received: split={split!r}")
+    return split
 
 
 def _check_vocabulary(vocabulary):

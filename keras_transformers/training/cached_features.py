@@ -21,7 +21,7 @@ from keras_transformers.data.tf_data import compiles_each_shape
 from keras_transformers.hub.hub_layer import HubLayer
 from keras_transformers.hub.native_features import native_features
 from keras_transformers.text import bert_inputs
-from keras_transformers.utils import replacing
+from keras_transformers.utils import is_sealed, replacing, seal
 
 
 def cached_features(
@@ -68,13 +68,14 @@ def cached_features(
             ) from error
         with replacing(path) as temporary:
             np.save(temporary, features)
+            seal(temporary)
     return np.load(path, mmap_mode="r")
 
 
 def _is_whole(path, shape):
     try:
-        return np.load(path, mmap_mode="r").shape == shape
-    except (OSError, EOFError, ValueError):  # absent, empty, cut off
+        return is_sealed(path) and np.load(path, mmap_mode="r").shape == shape
+    except Exception:  # absent, empty, cut off; what NumPy raises depends on where it is damaged
         return False
 
 

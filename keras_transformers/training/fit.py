@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_transformers.utils import replacing
+from keras_transformers.utils import reading, replacing
 
 STATE_FILE = "state.npz"
 BEST_FILE = "best.npz"
@@ -74,7 +74,7 @@ def fit(
             verbose=verbose,
         )
     if validation is not None:
-        with np.load(directory / BEST_FILE) as best:
+        with reading(directory / BEST_FILE), np.load(directory / BEST_FILE) as best:
             model.set_weights([best[f"arr_{i}"] for i in range(len(best.files))])
     return history
 

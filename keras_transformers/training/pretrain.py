@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import keras
@@ -16,6 +16,7 @@ from keras_transformers.data import (
     Texts,
     masked_batches,
 )
+from keras_transformers.data.load_texts import as_texts
 from keras_transformers.data.tf_data import compiles_each_shape
 from keras_transformers.models import BertEncoder, MaskedLanguageModel, masked_language_model
 from keras_transformers.text import WordPieceTokenizer, learn_vocabulary
@@ -34,7 +35,7 @@ MAX_HELD_OUT = 1000
 
 
 def pretrain(
-    texts: Texts,
+    texts: Texts | Sequence[str],
     directory: str | os.PathLike,
     *,
     resume: bool = False,
@@ -49,7 +50,8 @@ def pretrain(
     weights are those that guessed most of the held-out texts' pieces right.
 
     Args:
-        texts: what to train on; one in twenty, at most 1,000, is held out.
+        texts: what to train on, from `load_texts` or any sequence of strings; one in twenty, at
+            most 1,000, is held out.
         directory: where the results go; made if it is not there. Beside `metrics.json` and
             `training.png` it becomes a checkpoint in Hugging Face's layout, which
             `BertEncoder.from_pretrained`, `export_to_hub` and Hugging Face's libraries open. While
@@ -63,8 +65,8 @@ def pretrain(
         The model, with its tokeniser, and its metrics, which `metrics.json` has too.
 
     Raises:
-        ValueError: if a setting is out of range, there are not two texts, or `resume` finds a run
-            with other arguments.
+        ValueError: if a setting is out of range, something is no text, there are not two, or
+            `resume` finds a run with other arguments.
 
     Example:
         >>> from keras_transformers.data import load_texts
@@ -76,7 +78,7 @@ def pretrain(
         >>> sorted(metrics["test"])
         ['accuracy', 'loss', 'perplexity', 'tokens']
     """
-    settings = Pretraining(**settings)
+    settings, texts = Pretraining(**settings), as_texts(texts)
     run = RunDirectory(directory, {"data": str(texts)} | settings.record(), resume)
     keras.utils.set_random_seed(settings.seed)
     tokenizer = _tokenizer(texts, run.checkpoint / "vocab.txt", settings)

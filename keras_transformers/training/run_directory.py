@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 from keras_transformers.training.fit import fit
-from keras_transformers.utils import is_running, replacing
+from keras_transformers.utils import UNFINISHED, is_running, read_json, replacing
 from keras_transformers.version import __version__
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ class RunDirectory:
         self.started = time.perf_counter()
         self._process = self.checkpoint / "process"
         self._check_alone()
+        self._tidy()
         record = self.checkpoint / "arguments.json"
         if resume and record.is_file():
             self._check_same(record)
@@ -62,13 +63,19 @@ class RunDirectory:
         """Refuses a directory that another process of this machine, a living one, trains into."""
         if not self._process.is_file():
             return
-        host, _, process = self._process.read_text().rpartition(" ")
-        another = host == socket.gethostname() and process.isdigit() and int(process) != os.getpid()
+        host, _, process = self._process.read_text(errors="replace").rpartition(" ")
+        here = host == socket.gethostname() and process.isdecimal()
+        another = here and int(process) != os.getpid()
         if another and is_running(int(process)):
             raise ValueError(
                 f"{self.path}: process {process} is training into this directory; take another "
                 f"one, or if that process is no training, remove {self._process}"
             )
+
+    def _tidy(self):
+        """Removes what writing left half done where a run was killed."""
+        for unfinished in list(self.path.rglob(f"{UNFINISHED}*")):
+            shutil.rmtree(unfinished, ignore_errors=True)
 
     def _sign(self):
         with replacing(self._process) as path:
@@ -76,9 +83,9 @@ class RunDirectory:
 
     def _check_same(self, record):
         try:
-            before = json.loads(record.read_text())
+            before = read_json(record)
         except ValueError as error:
-            raise ValueError(f"{record}: expected JSON, found {error}; do not resume") from error
+            raise ValueError(f"{error}; do not resume") from error
         now = self.arguments
         changed = [
             f"{name} was {before.get(name)!r} and is {now.get(name)!r}"

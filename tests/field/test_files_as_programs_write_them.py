@@ -2,11 +2,13 @@
 
 import csv
 import json
+import unicodedata
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 from support.checks import numpy
+from tokenizers import normalizers, pre_tokenizers
 
 from keras_transformers.data import load_news
 from keras_transformers.models import BertEncoder, bert_classifier
@@ -132,17 +134,101 @@ def test_added_tokens_that_are_bert_s_own(checkpoint):
     assert WordPieceTokenizer.from_pretrained(checkpoint).vocabulary == PIECES
 
 
-@pytest.mark.parametrize("part", ["normalizer", "pre_tokenizer"])
-def test_a_tokeniser_of_another_kind_is_refused_by_name(checkpoint, part):
-    from tokenizers.implementations import BertWordPieceTokenizer
+NORMALIZERS = {
+    "none": None,
+    "lower": normalizers.Lowercase(),
+    "strip": normalizers.Sequence([normalizers.NFD(), normalizers.StripAccents()]),
+    "all three": normalizers.Sequence(
+        [normalizers.NFD(), normalizers.Lowercase(), normalizers.StripAccents()]
+    ),
+    "BERT's": normalizers.BertNormalizer(),
+    "BERT's without clean-up": normalizers.BertNormalizer(clean_text=False),
+    "BERT's, Chinese words whole": normalizers.BertNormalizer(handle_chinese_chars=False),
+    "BERT's, nothing": normalizers.BertNormalizer(False, False, False, False),
+}
+PRE_TOKENIZERS = {
+    "BERT's": pre_tokenizers.BertPreTokenizer(),
+    "words": pre_tokenizers.Whitespace(),
+    "blanks": pre_tokenizers.WhitespaceSplit(),
+    "two": pre_tokenizers.Sequence(
+        [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation()]
+    ),
+}
+ODD_TEXTS = [
+    "Élan, ÉLAN! naïve… (Ångström) d'été",
+    "tab\tline\nfeed\x0bform\x0c next\x85nbsp\u00a0em\u2003sep\u2028end",
+    "bell\x07 zero\u200bwidth joiner\u200d soft\u00adhyphen \ufffd",
+    "中文 and 日本語, 한국어",
+    "snake_case a-b $5+3=8 ... [MASK] [PAD]! ①② Ⓐ 🌧️",
+    "नमस्ते हिन्दी ǅ ΣΑΣ İstanbul ẞ",
+]
 
-    file = checkpoint / "tokenizer.json"
-    BertWordPieceTokenizer(str(checkpoint / "vocab.txt")).save(str(file))
-    content = json.loads(file.read_text())
-    for other, message in ((None, f"a {part} as BERT does"), ({"type": "NFC"}, "type='Bert")):
-        file.write_text(json.dumps(content | {part: other}))
-        with pytest.raises(ValueError, match=rf"tokenizer.json must have .*{message}"):
-            WordPieceTokenizer.from_pretrained(checkpoint)
+
+def their_tokenizer(file, normalizer, pre_tokenizer):
+    """Writes a tokeniser of the characters of ODD_TEXTS and of some words, and returns it."""
+    from tokenizers import Tokenizer, models
+
+    letters = {c for text in ODD_TEXTS for c in text + text.lower() if c.strip()}
+    letters |= {c for text in ODD_TEXTS for c in unicodedata.normalize("NFD", text) if c.strip()}
+    pieces = [*PIECES, "...", "snake_case", "a-b", "中文", *sorted(letters)]
+    pieces = list(dict.fromkeys([*pieces, *(f"##{letter}" for letter in sorted(letters))]))
+    tokenizer = Tokenizer(
+        models.WordPiece({piece: i for i, piece in enumerate(pieces)}, unk_token="[UNK]")
+    )
+    if normalizer:
+        tokenizer.normalizer = normalizer
+    if pre_tokenizer:
+        tokenizer.pre_tokenizer = pre_tokenizer
+    tokenizer.add_special_tokens(PIECES[:5])
+    tokenizer.save(str(file))
+    return tokenizer
+
+
+@pytest.mark.parametrize("pre_tokenizer", PRE_TOKENIZERS)
+@pytest.mark.parametrize("normalizer", NORMALIZERS)
+def test_normalisers_and_pre_tokenisers_that_are_known(tmp_path, normalizer, pre_tokenizer):
+    file = tmp_path / "tokenizer.json"
+    theirs = their_tokenizer(file, NORMALIZERS[normalizer], PRE_TOKENIZERS[pre_tokenizer])
+    ours = WordPieceTokenizer.from_pretrained(tmp_path).tokenize(ODD_TEXTS).to_list()
+    for text, ids in zip(ODD_TEXTS, ours, strict=True):
+        assert ids == theirs.encode(text, add_special_tokens=False).ids, text
+
+
+def test_what_they_do_is_kept_in_a_model(tmp_path):
+    their_tokenizer(tmp_path / "tokenizer.json", *(NORMALIZERS["strip"], PRE_TOKENIZERS["words"]))
+    tokenizer = WordPieceTokenizer.from_pretrained(tmp_path)
+    again = WordPieceTokenizer.from_config(tokenizer.get_config())
+    assert again.tokenize(ODD_TEXTS).to_list() == tokenizer.tokenize(ODD_TEXTS).to_list()
+    with pytest.raises(ValueError, match="must be as in BERT to be written"):
+        tokenizer.save_pretrained(tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("normalizer", "pre_tokenizer", "message"),
+    [
+        (normalizers.NFC(), PRE_TOKENIZERS["words"], "its normalizer: none; .* with NFC$"),
+        (normalizers.StripAccents(), PRE_TOKENIZERS["words"], "with StripAccents$"),
+        (None, None, "its pre_tokenizer: BertPreTokenizer; .* with none$"),
+        (None, pre_tokenizers.Punctuation(), "with Punctuation$"),
+        (
+            None,
+            pre_tokenizers.Sequence(
+                [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation("removed")]
+            ),
+            r"with WhitespaceSplit, Punctuation \(Removed\)$",
+        ),
+    ],
+)
+def test_others_are_refused_by_name(tmp_path, normalizer, pre_tokenizer, message):
+    their_tokenizer(tmp_path / "tokenizer.json", normalizer, pre_tokenizer)
+    with pytest.raises(ValueError, match=rf"tokenizer.json must have one of these for .*{message}"):
+        WordPieceTokenizer.from_pretrained(tmp_path)
+
+
+def test_a_split_of_another_name():
+    with pytest.raises(ValueError, match="`split` must be one of punctuation, words, blanks"):
+        WordPieceTokenizer(PIECES, split="letters")
 
 
 # Tokeniser and encoder

@@ -90,6 +90,41 @@ def test_a_full_disk_is_one_line_and_what_was_there_resumes(
             np.testing.assert_array_equal(states[0][name], states[1][name])
 
 
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 64 KiB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk]
+    try:
+        subprocess.run(command, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("needs root on Linux, to mount a disk that is small")
+    yield disk
+    subprocess.run(["umount", disk], check=True)
+
+
+@pytest.mark.slow
+def test_a_disk_that_is_full(news_directory, tmp_path, run, quick, small_disk):
+    data = ["--data", news_directory]
+    assert run(*TRAIN, *data, "--output", tmp_path / "whole")[0] == 0
+    code, _, err = run(*TRAIN, *data, "--output", small_disk / "run")
+    assert code == 2
+    assert err.count("\n") == 1
+    assert "No space left on device" in err
+    subprocess.run(["mount", "-o", "remount,size=9m", small_disk], check=True)
+    code, _, err = run(*TRAIN, *data, "--output", small_disk / "run", "--resume")
+    assert code == 0, err
+    for directory in (tmp_path / "whole", small_disk / "run"):
+        assert not list(directory.rglob(".unfinished-*"))
+    states = [
+        np.load(directory / "checkpoint" / STATE_FILE)
+        for directory in (tmp_path / "whole", small_disk / "run")
+    ]
+    for name in set(states[0].files) - {"history"}:
+        np.testing.assert_array_equal(states[0][name], states[1][name])
+
+
 @pytest.mark.slow
 def test_a_package_that_is_not_installed_trains_to_the_end(news_directory, tmp_path):
     package = Path(keras_transformers.__file__).parent

@@ -69,7 +69,7 @@ def test_resume_with_a_damaged_record_is_refused(tmp_path):
     checkpoint = begin(tmp_path, ARGUMENTS, resume=False)
     record = checkpoint / "arguments.json"
     record.write_text("{")
-    with pytest.raises(ValueError, match=f"{record}: expected JSON"):
+    with pytest.raises(ValueError, match=f"{record}, line 1: expected JSON"):
         begin(tmp_path, ARGUMENTS, resume=True)
 
 
