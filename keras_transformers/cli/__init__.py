@@ -32,11 +32,11 @@ def console() -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs one command; returns the exit code, 2 where something given to it was wrong."""
+    """Runs one command; returns the exit code, 2 where it cannot do what was asked for."""
     options = parse(arguments)
     try:
         return options.run(options)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, NotImplementedError) as error:
         print(f"{PROGRAM}: error: {one_line(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

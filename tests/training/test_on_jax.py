@@ -1,0 +1,62 @@
+"""Trainings under KERAS_BACKEND=jax; what they save opens on TensorFlow and computes the same."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from keras_transformers.models import load_classifier, load_translator
+
+TEXTS = ["The striker scored twice.", "Shares fell on Monday", ""]
+DATES = ["3 May 2021", "the 4th of June"]
+ON_JAX = """
+import sys
+import numpy as np
+from keras_transformers.data import date_pairs
+from keras_transformers.models import load_classifier
+from keras_transformers.training import train_translator
+
+directory, *texts = sys.argv[1:]
+np.save(f"{directory}/probabilities.npy", load_classifier(directory).predict_texts(texts))
+translator, _ = train_translator(
+    date_pairs(train=100, valid=10, test=10), f"{directory}/translator", model="rnn-attention",
+    epochs=1, embed_dim=8, units=8, verbose=0,
+)
+print(*translator.translate(["3 May 2021", "the 4th of June"], beam=2), sep="\\n")
+"""
+
+
+def on_jax(*command):
+    return subprocess.run(
+        [sys.executable, *map(str, command)],
+        env={**os.environ, "KERAS_BACKEND": "jax"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.slow
+def test_what_was_trained_on_jax_opens_on_tensorflow(news_directory, tmp_path):
+    command = ["-m", "keras_transformers", "train", "from-scratch", "--data", news_directory]
+    options = ["--epochs", 2, "--embed-dim", 8, "--ff-dim", 8, "--output", tmp_path]
+    trained = on_jax(*command, *options)
+    assert trained.returncode == 0, trained.stderr
+    used = on_jax("-c", ON_JAX, tmp_path, *TEXTS)
+    assert used.returncode == 0, used.stderr
+    ours = load_classifier(tmp_path).predict_texts(TEXTS)
+    np.testing.assert_allclose(ours, np.load(tmp_path / "probabilities.npy"), rtol=0, atol=1e-5)
+    assert len(np.unique(ours.round(4), axis=0)) == len(TEXTS)
+    translator = load_translator(tmp_path / "translator")
+    assert translator.translate(DATES, beam=2) == used.stdout.splitlines()[-2:]
+
+
+@pytest.mark.slow
+def test_a_saved_model_of_tensorflow_is_refused_in_one_line(news_directory, tiny_pair, tmp_path):
+    command = ["-m", "keras_transformers", "train", "frozen-bert", "--data", news_directory]
+    refused = on_jax(*command, "--encoder", tiny_pair, "--output", tmp_path / "run")
+    assert refused.returncode == 2
+    assert refused.stderr.splitlines()[-1].startswith("keras-transformers: error: `HubLayer` runs")
+    assert "Traceback" not in refused.stderr
