@@ -2,6 +2,9 @@
 
 import keras
 
+# Of which lengths are a multiple where each is compiled anew.
+MULTIPLE = 16
+
 
 def compiles_each_shape(jit: bool = False) -> bool:
     """Whether a model is compiled anew for each shape, so that batches should be of few.
@@ -9,6 +12,11 @@ def compiles_each_shape(jit: bool = False) -> bool:
     JAX compiles always, TensorFlow where XLA is asked for by `jit`.
     """
     return jit or keras.backend.backend() == "jax"
+
+
+def multiple_of_lengths() -> int:
+    """Returns of what the lengths of batches should be a multiple, by padding."""
+    return MULTIPLE if compiles_each_shape() else 1
 
 
 def pad_to_multiple(ids, multiple: int, limit: int | None):
@@ -22,13 +30,13 @@ def pad_to_multiple(ids, multiple: int, limit: int | None):
     return tf.pad(ids, [[0, 0], [0, missing]])
 
 
-def of_few_shapes(batches, multiple: int = 16):
+def of_few_shapes(batches):
     """Pads what the batches of a dataset hold, ids `(batch, length)`, to few different lengths."""
     import tensorflow as tf
 
     longest = max(tf.nest.flatten(batch)[0].shape[1] for batch in batches)
     return batches.map(
-        lambda batch: tf.nest.map_structure(lambda x: pad_to_multiple(x, multiple, longest), batch)
+        lambda batch: tf.nest.map_structure(lambda x: pad_to_multiple(x, MULTIPLE, longest), batch)
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from keras_transformers.data.tf_data import pad_to_multiple
+from keras_transformers.data.tf_data import MULTIPLE, pad_to_multiple
 from keras_transformers.decoding import beam_search
 from keras_transformers.text.sentence_piece_tokenizer import END_ID, START_ID
 from keras_transformers.utils import check_positive, check_text, check_texts
@@ -169,13 +169,12 @@ class Translator(keras.Model):
 
     def _for_jax(self, beam):
         model = _Search(self.model, beam, self.max_length)
-
         # Trained positions end somewhere.
         limit = getattr(self.model.get_layer("decoder"), "maxlen", None)
 
         def run(texts):
             # Compiled anew for each length, so that there had better be few.
-            ids = pad_to_multiple(self.source_tokenizer(texts), 16, limit)
+            ids = pad_to_multiple(self.source_tokenizer(texts), MULTIPLE, limit)
             return model.predict_on_batch(ids.numpy())
 
         return run

@@ -17,7 +17,7 @@ from keras_transformers.data import (
     masked_batches,
 )
 from keras_transformers.data.load_texts import as_texts
-from keras_transformers.data.tf_data import compiles_each_shape
+from keras_transformers.data.tf_data import compiles_each_shape, multiple_of_lengths
 from keras_transformers.models import BertEncoder, MaskedLanguageModel, masked_language_model
 from keras_transformers.text import WordPieceTokenizer, learn_vocabulary
 from keras_transformers.text.learn_vocabulary import TEXTS_AT_ONCE, batched
@@ -85,7 +85,7 @@ def pretrain(
     sequences = _sequences(texts, run.checkpoint / "sequences", tokenizer)
     rows, held_out_rows = _split(len(sequences))
     vocabulary = MaskingVocabulary.of(tokenizer.vocabulary)
-    multiple = 16 if compiles_each_shape() else 1
+    multiple = multiple_of_lengths()
 
     def make_batches(first_epoch):
         return masked_batches(

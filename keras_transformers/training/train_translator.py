@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_transformers import plots
 from keras_transformers.data import Pairs, bucketed_pairs
-from keras_transformers.data.tf_data import compiles_each_shape
+from keras_transformers.data.tf_data import compiles_each_shape, multiple_of_lengths
 from keras_transformers.models import Translator, rnn_translator, transformer_translator
 from keras_transformers.text import SentencePieceTokenizer
 from keras_transformers.text.sentence_piece_tokenizer import END_ID, START_ID
@@ -178,6 +178,6 @@ def _batches(side_ids: tuple, settings: Translation, **options):
         start_id=START_ID,
         end_id=END_ID,
         batch_size=settings.batch_size,
-        multiple=16 if compiles_each_shape() else 1,
+        multiple=multiple_of_lengths(),
         **options,
     )
