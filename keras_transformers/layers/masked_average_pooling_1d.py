@@ -44,7 +44,7 @@ class MaskedAveragePooling1D(keras.layers.Layer):
         if mask is None:
             return ops.mean(inputs, axis=1)
         # What is masked becomes 0 first, for 0 times NaN is NaN.
-        inputs = ops.where(ops.cast(mask, "bool")[..., None], inputs, 0)
+        inputs = ops.where(ops.expand_dims(ops.cast(mask, "bool"), -1), inputs, 0)
         mask = ops.cast(mask, inputs.dtype)
         count = ops.sum(mask, axis=1, keepdims=True)
         # Not a sum: in half precision a product of matrices adds up more exactly.

@@ -26,7 +26,7 @@ def merge_masks(*masks, query=None, value=None):
             continue
         _check_mask(mask, query, value)
         mask = ops.cast(mask, "bool")
-        mask = mask if len(mask.shape) == 3 else mask[:, None]
+        mask = mask if len(mask.shape) == 3 else ops.expand_dims(mask, 1)
         merged = mask if merged is None else ops.logical_and(merged, mask)
     return merged
 

@@ -11,6 +11,9 @@ from keras_transformers.decoding import beam_search
 from keras_transformers.text.sentence_piece_tokenizer import END_ID, START_ID
 from keras_transformers.utils import check_positive, check_text, check_texts
 
+# More than any sentence has. The memory that attention takes grows with the square of it.
+MAX_SOURCE_TOKENS = 4096
+
 
 def search(model: keras.Model, source_ids, beam: int, max_length: int) -> tuple:
     """Writes with a model of `Translator`; returns the ids and their scores, as `beam_search`."""
@@ -96,14 +99,11 @@ class Translator(keras.Model):
         self._searches = {}
 
     def call(self, texts, beam=1):
-        return self.target_tokenizer.detokenize(self._search(texts, beam)[0])
+        ids, _ = search(self.model, self.source_tokenizer(texts), beam, self.max_length)
+        return self.target_tokenizer.detokenize(ids)
 
     def compute_output_spec(self, texts, beam=1):
         return keras.KerasTensor((texts.shape[0],), dtype="string")
-
-    def _search(self, texts, beam):
-        """Returns the ids written and their scores, as `beam_search` does."""
-        return search(self.model, self.source_tokenizer(texts), beam, self.max_length)
 
     def translate(
         self,
@@ -128,11 +128,10 @@ class Translator(keras.Model):
             float32 of shape `(len(texts),)`, and a list of their alignments, as far as asked for.
 
         Raises:
-            ValueError: if `texts` is a single string or holds what is none, a size is not a
-                positive integer, or an alignment is asked for where there is no attention.
+            ValueError: if `texts` is a single string, holds what is none or one of more than 4,096
+                tokens (or trained positions), a size is not a positive integer, or an alignment is
+                asked for where there is no attention.
         """
-        import tensorflow as tf
-
         texts = check_texts(texts)
         check_positive("beam", beam)
         check_positive("batch_size", batch_size)
@@ -142,7 +141,7 @@ class Translator(keras.Model):
         order = np.argsort([len(text) for text in texts], kind="stable")
         for begin in range(0, len(texts), batch_size):
             rows = order[begin : begin + batch_size]
-            ids, scores[rows] = search(tf.constant([texts[row] for row in rows]))
+            ids, scores[rows] = search(self._source_ids([texts[row] for row in rows]))
             translations[rows] = self.target_tokenizer.decode(ids)
         results = [list(translations)]
         if return_scores:
@@ -150,6 +149,23 @@ class Translator(keras.Model):
         if return_alignment:
             results.append([self.align(*pair) for pair in zip(texts, translations, strict=True)])
         return tuple(results) if len(results) > 1 else results[0]
+
+    def _source_ids(self, texts):
+        """Returns the padded ids `(batch, length)` of texts that are not too long."""
+        ids = self.source_tokenizer(texts)
+        if ids.shape[1] > self._source_limit:
+            long = texts[np.count_nonzero(ids, axis=1).argmax()]
+            raise ValueError(
+                f"a text to translate must have at most {self._source_limit:,} tokens; translate "
+                f"its sentences one by one. Received: {ids.shape[1]:,} tokens, {long!r:.80}"
+            )
+        return ids
+
+    @property
+    def _source_limit(self):
+        # Trained positions end somewhere.
+        trained = getattr(self.model.get_layer("decoder"), "maxlen", None)
+        return min(MAX_SOURCE_TOKENS, trained or MAX_SOURCE_TOKENS)
 
     def _compiled(self, beam):
         if beam not in self._searches:
@@ -162,19 +178,17 @@ class Translator(keras.Model):
 
         # One trace for all numbers of texts and lengths.
         return tf.function(
-            functools.partial(self._search, beam=beam),
-            input_signature=[tf.TensorSpec([None], tf.string)],
+            lambda ids: search(self.model, ids, beam, self.max_length),
+            input_signature=[tf.TensorSpec([None, None], tf.int32)],
             autograph=False,
         )
 
     def _for_jax(self, beam):
         model = _Search(self.model, beam, self.max_length)
-        # Trained positions end somewhere.
-        limit = getattr(self.model.get_layer("decoder"), "maxlen", None)
 
-        def run(texts):
+        def run(ids):
             # Compiled anew for each length, so that there had better be few.
-            ids = pad_to_multiple(self.source_tokenizer(texts), MULTIPLE, limit)
+            ids = pad_to_multiple(ids, MULTIPLE, self._source_limit)
             return model.predict_on_batch(ids.numpy())
 
         return run
@@ -216,7 +230,7 @@ class Translator(keras.Model):
             )
         if translation is None:
             [translation] = self.translate([text])
-        source, target = self.source_tokenizer([text]), self.target_tokenizer([translation])
+        source, target = self._source_ids([text]), self.target_tokenizer([translation])
         target = np.array(target)[:, : len(self.target_tokenizer.tokens(translation))]
         memory = self.model.get_layer("encoder")(source)
         decoder_ids = np.concatenate([[[START_ID]], target], axis=1)

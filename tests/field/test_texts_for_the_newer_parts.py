@@ -96,6 +96,14 @@ def test_translate_and_align_odd_texts(translator, text):
     np.testing.assert_allclose(weights.sum(axis=-1), 1, rtol=0, atol=1e-5)
 
 
+def test_a_text_too_long_to_translate_is_refused(translator):
+    message = r"at most 4,096 tokens.*Received: 1,000,000 tokens, 'sun sun"
+    with pytest.raises(ValueError, match=message):
+        translator.translate(["sun", "sun " * 250_000])
+    with pytest.raises(ValueError, match=message):
+        translator.align("sun " * 250_000)
+
+
 # pretrain
 
 

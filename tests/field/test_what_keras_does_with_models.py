@@ -107,6 +107,17 @@ def test_the_classifier_on_ids_is_exported(tmp_path):
     np.testing.assert_allclose(served.serve(inputs), numpy(model(inputs)), rtol=0, atol=1e-6)
 
 
+def test_the_classifier_on_ids_is_exported_to_litert(tmp_path):
+    from ai_edge_litert.interpreter import Interpreter
+
+    make, inputs = MODELS["classifier"]
+    model, path = make(), str(tmp_path / "model.tflite")
+    model.export(path, format="litert", verbose=False)
+    runner = Interpreter(path).get_signature_runner()
+    [answers] = runner(ids=inputs).values()
+    np.testing.assert_allclose(answers, numpy(model(inputs)), rtol=0, atol=1e-6)
+
+
 def test_lora_is_merged_into_what_is_written(tmp_path, rng):
     encoder = BertEncoder(50, 2, 8, 2, 16, 20)
     encoder(BERT)
