@@ -29,6 +29,7 @@ def fine_tune(
     arguments: dict,
     resume: bool = False,
     verbose: int | str = "auto",
+    distribute: str | None = None,
     **settings,
 ) -> dict:
     """Trains a classifier's encoder and head together, with the optimizer that BERT came with.
@@ -51,6 +52,7 @@ def fine_tune(
         arguments: dict, what the model was made of, for the record.
         resume: bool, whether to go on from the last finished epoch of a run that was stopped.
         verbose: as for `keras.Model.fit`.
+        distribute: None, `"data"` or `"model"`, over which devices it is spread, as for `fit`.
         **settings: fields of `keras_transformers.training.settings.FineTuning`: `epochs`,
             `batch_size`, `learning_rate`, `seed`, `warmup`, `weight_decay`, `validation_split`,
             `head_epochs`, `jit`.
@@ -79,6 +81,7 @@ def fine_tune(
             Frozen(settings.head_epochs, settings.batch_size, seed=settings.seed),
             resume=resume,
             verbose=verbose,
+            distribute=distribute,
         )
 
     def make_batches(first_epoch):
@@ -101,6 +104,7 @@ def fine_tune(
             epochs=settings.epochs,
             validation=validation,
             verbose=verbose,
+            distribute=distribute,
         )
     found = {"best_epoch": 1 + best_epoch(history)} if validation else {}
     return finish_classifier(run, model, news, history, **found)

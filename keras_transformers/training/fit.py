@@ -9,6 +9,12 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from keras_transformers.distribution import (
+    Placement,
+    from_first_process,
+    is_first_process,
+    to_numpy,
+)
 from keras_transformers.utils import reading, replacing
 
 STATE_FILE = "state.npz"
@@ -24,6 +30,7 @@ def fit(
     validation=None,
     resume: bool = False,
     verbose: int | str = "auto",
+    distribute: str | None = None,
 ) -> list[dict]:
     """Trains a model, and keeps all of its state on disk after every epoch.
 
@@ -41,6 +48,9 @@ def fit(
             compiled with the metric `accuracy`.
         resume: bool, whether to go on from the last finished epoch kept in `directory`.
         verbose: as for `keras.Model.fit`.
+        distribute: None for one device; `"data"` or `"model"` for all devices of all processes, see
+            `Placement`, of which the first alone reads and writes the state. A run may be resumed
+            on other devices than it began on.
 
     Returns:
         For each epoch a dict of its metrics, its `seconds`, those of the validation included,
@@ -59,24 +69,41 @@ def fit(
         model.optimizer.build(model.trainable_variables)
     if resume and (directory / STATE_FILE).is_file():
         history = _restore(model, directory / STATE_FILE)
+    placement = Placement(model, distribute) if distribute else None
+    if placement:
+        history = _as_in_first_process(model, history)
+        placement.scatter()
     done = len(history)
     if done < epochs:
         if keras.backend.backend() == "jax":
             # Else Keras takes the batch that shows it the metrics' shapes out of the training.
-            model.evaluate(make_batches(done).take(1), verbose=0)
+            shown = make_batches(done)
+            shown = placement.batches(shown) if placement else shown
+            model.evaluate(shown, steps=1, verbose=0)
         model.fit(
-            **one_iterator(make_batches(done), model),
+            **_data(make_batches(done), validation, model, placement),
             initial_epoch=done,
             epochs=epochs,
-            validation_data=validation,
             callbacks=[_KeepEveryEpoch(directory, history)],
             shuffle=False,  # the batches come shuffled
             verbose=verbose,
         )
+    if placement:
+        placement.gather()
     if validation is not None:
-        with reading(directory / BEST_FILE), np.load(directory / BEST_FILE) as best:
-            model.set_weights([best[f"arr_{i}"] for i in range(len(best.files))])
+        model.set_weights(_best_weights(model, directory / BEST_FILE))
     return history
+
+
+def _data(batches, validation, model, placement):
+    """Returns arguments of `keras.Model.fit`."""
+    if placement is None:
+        return one_iterator(batches, model) | {"validation_data": validation}
+    data = {"x": placement.batches(batches), "steps_per_epoch": len(batches)}
+    if validation is not None:
+        data["validation_data"] = placement.batches(validation)
+        data["validation_steps"] = len(validation)
+    return data
 
 
 def one_iterator(batches, model: keras.Model) -> dict:
@@ -117,11 +144,14 @@ class _KeepEveryEpoch(keras.callbacks.Callback):
         }
         metrics = {key: float(logs[key]) for key in logs}
         self.history.append(metrics | times | {"steps": self.steps})
+        weights = [to_numpy(weight.value) for weight in self.model.weights]
+        state = [to_numpy(value) for _, _, value in _leaves(_state(self.model))]
+        if not is_first_process():
+            return
         if "val_accuracy" in metrics and best_epoch(self.history) == epoch:
             # Not an HDF5 file: where the disk is full, its library ends the process.
             with replacing(self.directory / BEST_FILE) as path:
-                np.savez(path, *self.model.get_weights())
-        state = [values for _, _, values in _leaves(_state(self.model))]
+                np.savez(path, *weights)
         with replacing(self.directory / STATE_FILE) as path:
             np.savez(path, *state, history=json.dumps(self.history))
 
@@ -147,13 +177,36 @@ def _restore(model, path):
     return history
 
 
+def _as_in_first_process(model, history):
+    """Gives a model the state it has in the first process; returns the history there."""
+    tree = _state(model)
+    leaves = list(_leaves(tree))
+    values = from_first_process([to_numpy(value) for _, _, value in leaves])
+    for (branch, name, _), value in zip(leaves, values, strict=True):
+        branch[name] = value
+    model.set_state_tree(tree)
+    text = np.frombuffer(json.dumps(history).encode(), "uint8")
+    [size] = from_first_process([np.array(len(text))])
+    [text] = from_first_process([np.resize(text, int(size))])
+    return json.loads(text.tobytes())
+
+
+def _best_weights(model, path):
+    """Returns the weights that the first process keeps in a file."""
+    weights = model.get_weights()
+    if is_first_process():
+        with reading(path), np.load(path) as best:
+            weights = [best[f"arr_{i}"] for i in range(len(best.files))]
+    return from_first_process(weights)
+
+
 def _state(model):
     """Returns weights, optimizer and the seeds of dropout; metrics begin anew in each epoch."""
-    tree = model.get_state_tree("numpy_array")
+    tree = model.get_state_tree()
     return {name: branch for name, branch in tree.items() if name != "metrics_variables"}
 
 
-def _leaves(tree: dict) -> Iterator[tuple[dict, str, np.ndarray]]:
+def _leaves(tree: dict) -> Iterator[tuple[dict, str, object]]:
     """Yields the innermost dict, the name in it and the values of each variable."""
     for name, branch in list(tree.items()):
         if isinstance(branch, dict):

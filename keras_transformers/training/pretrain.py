@@ -40,6 +40,7 @@ def pretrain(
     *,
     resume: bool = False,
     verbose: int | str = "auto",
+    distribute: str | None = None,
     **settings,
 ) -> tuple[MaskedLanguageModel, dict]:
     """Pre-trains a BERT on texts: it learns word pieces, and then to guess masked ones.
@@ -58,6 +59,7 @@ def pretrain(
             the run lasts, `checkpoint` in it holds the texts' ids and the state.
         resume: bool, whether to go on from the last checkpoint of a run that was stopped.
         verbose: as for `keras.Model.fit`.
+        distribute: None, `"data"` or `"model"`, over which devices it is spread, as for `fit`.
         **settings: fields of `keras_transformers.training.settings.Pretraining`, such as `size`,
             `steps` and `seed`.
 
@@ -112,7 +114,14 @@ def pretrain(
     model = masked_language_model(encoder)
     epochs = math.ceil(settings.steps / STEPS_BETWEEN_CHECKPOINTS)
     compile_masked_lm(model, settings, epochs * STEPS_BETWEEN_CHECKPOINTS)
-    history = run.fit(model, make_batches, epochs=epochs, validation=held_out, verbose=verbose)
+    history = run.fit(
+        model,
+        make_batches,
+        epochs=epochs,
+        validation=held_out,
+        verbose=verbose,
+        distribute=distribute,
+    )
     test = evaluate_masked_lm(model, held_out)
     trained = masked_language_model(encoder, tokenizer)
     trained.set_weights(model.get_weights())

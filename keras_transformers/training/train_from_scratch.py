@@ -31,6 +31,7 @@ def train_from_scratch(
     *,
     resume: bool = False,
     verbose: int | str = "auto",
+    distribute: str | None = None,
     **settings,
 ) -> tuple[TextClassifier, dict]:
     """Trains a small Transformer on news texts and writes model, metrics and plots.
@@ -43,6 +44,7 @@ def train_from_scratch(
         directory: where the results go, see `RunDirectory`; made if it is not there.
         resume: bool, whether to go on from the last finished epoch of a run that was stopped.
         verbose: as for `keras.Model.fit`.
+        distribute: None, `"data"` or `"model"`, over which devices it is spread, as for `fit`.
         **settings: fields of `keras_transformers.training.settings.FromScratch`, such as `epochs`,
             `batch_size`, `seed`, `jit` and the sizes of `transformer_classifier`.
 
@@ -95,7 +97,13 @@ def train_from_scratch(
         rate=settings.rate,
     )
     compile_from_scratch(classifier, settings.epochs * len(make_batches(0)), jit=settings.jit)
-    history = run.fit(classifier, make_batches, epochs=settings.epochs, verbose=verbose)
+    history = run.fit(
+        classifier,
+        make_batches,
+        epochs=settings.epochs,
+        verbose=verbose,
+        distribute=distribute,
+    )
     model = TextClassifier(vectorizer, classifier, news.class_names)
     return model, finish_classifier(run, model, news, history)
 

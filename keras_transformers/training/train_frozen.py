@@ -28,6 +28,7 @@ def train_frozen(
     arguments: dict,
     resume: bool = False,
     verbose: int | str = "auto",
+    distribute: str | None = None,
     **settings,
 ) -> dict:
     """Trains the head of a classifier whose encoder stays as it is.
@@ -46,6 +47,7 @@ def train_frozen(
         arguments: dict, what the model was made of, for the record.
         resume: bool, whether to go on from the last finished epoch of a run that was stopped.
         verbose: as for `keras.Model.fit`.
+        distribute: None, `"data"` or `"model"`, over which devices it is spread, as for `fit`.
         **settings: fields of `keras_transformers.training.settings.Frozen`: `epochs`,
             `batch_size`, `learning_rate`, `seed`.
 
@@ -66,7 +68,13 @@ def train_frozen(
     sequences = model.tokenizer.encode(news.train_texts)
     features = head_features(model, sequences, directory, progress=bool(verbose))
     head, make_batches = prepare_head(model, features, news.train_labels, settings)
-    history = run.fit(head, make_batches, epochs=settings.epochs, verbose=verbose)
+    history = run.fit(
+        head,
+        make_batches,
+        epochs=settings.epochs,
+        verbose=verbose,
+        distribute=distribute,
+    )
     return finish_classifier(run, model, news, history)
 
 

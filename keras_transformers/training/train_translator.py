@@ -26,6 +26,7 @@ def train_translator(
     *,
     resume: bool = False,
     verbose: int | str = "auto",
+    distribute: str | None = None,
     **settings,
 ) -> tuple[Translator, dict]:
     """Trains a translator on sentence pairs and writes model, metrics and plots.
@@ -39,6 +40,7 @@ def train_translator(
         directory: where the results go, see `RunDirectory`; made if it is not there.
         resume: bool, whether to go on from the last finished epoch of a run that was stopped.
         verbose: as for `keras.Model.fit`.
+        distribute: None, `"data"` or `"model"`, over which devices it is spread, as for `fit`.
         **settings: fields of `keras_transformers.training.settings.Translation`, such as `model`,
             `epochs`, `seed` and sizes.
 
@@ -76,6 +78,7 @@ def train_translator(
         epochs=settings.epochs,
         validation=_batches(valid, settings),
         verbose=verbose,
+        distribute=distribute,
     )
     longest = max(map(len, train[1]))
     translator = Translator(*tokenizers, model, min(3 * longest // 2, settings.max_length) + 1)

@@ -1,0 +1,85 @@
+"""Where the weights and batches of a training lie."""
+
+from collections.abc import Iterator
+
+import keras
+import numpy as np
+from keras.distribution import DeviceMesh, LayoutMap, TensorLayout
+
+from keras_transformers.distribution.layout_map import layout_map
+
+
+class Placement:
+    """Spreads a model and its batches over all devices of all processes.
+
+    A step then computes what one device would: the same rows, the same mean over them, the same
+    dropout. A batch that does not divide, which is at most the last of an epoch, is computed by
+    every device. (`keras.distribution` goes by the first batch and can take no such batch.)
+
+    Args:
+        model: a built model with a built optimizer.
+        distribute: `"data"` divides each batch among all devices, which all have all weights;
+            `"model"` divides the weights, see `layout_map`, among the devices of a process, and
+            each batch among the processes.
+
+    Raises:
+        ValueError: if `distribute` is neither, or Keras' backend is not JAX.
+    """
+
+    def __init__(self, model: keras.Model, distribute: str) -> None:
+        if distribute not in ("data", "model"):
+            raise ValueError(
+                f"`distribute` must be 'data' or 'model'. Received: distribute={distribute!r}"
+            )
+        if keras.backend.backend() != "jax":
+            raise ValueError(
+                "`distribute` needs JAX: choose the backend 'jax', by --backend or KERAS_BACKEND. "
+                f"Received: the backend {keras.backend.backend()!r}"
+            )
+        import jax
+
+        devices = jax.devices()
+        groups = len(devices) if distribute == "data" else jax.process_count()
+        names = np.array([f"{device.platform}:{device.id}" for device in devices])
+        mesh = DeviceMesh((groups, len(devices) // groups), ["batch", "model"], names)
+        self.model = model
+        self.groups = groups
+        self.layouts = LayoutMap(mesh) if distribute == "data" else layout_map(model, mesh)
+
+    def scatter(self) -> None:
+        """Moves the variables of model, optimizer and metrics to their devices."""
+        for variable in self._variables():
+            layout = self.layouts[variable.path]
+            values = keras.ops.convert_to_numpy(variable.value)
+            variable.assign(self._place(values, layout.axes if layout else ()))
+
+    def gather(self) -> None:
+        """Moves them back to one device of each process."""
+        for variable in self._variables():
+            variable.assign(to_numpy(variable.value))
+
+    def batches(self, dataset) -> Iterator[tuple]:
+        """Yields what a `tf.data.Dataset` gives, over and over, each process its share of it."""
+        for batch in dataset.repeat().as_numpy_iterator():
+            yield keras.tree.map_structure(self._place_rows, batch)
+
+    def _place_rows(self, rows):
+        return self._place(rows, ("batch",) if len(rows) % self.groups == 0 else ())
+
+    def _place(self, values, axes):
+        import jax
+
+        layout = TensorLayout(axes, self.layouts.device_mesh).backend_layout
+        return jax.make_array_from_callback(values.shape, layout, values.__getitem__)
+
+    def _variables(self):
+        return [*self.model.variables, *self.model.optimizer.variables]
+
+
+def to_numpy(value) -> np.ndarray:
+    """Returns the whole of an array that may lie in parts; all processes must ask for it."""
+    if getattr(value, "is_fully_addressable", True) or value.is_fully_replicated:
+        return keras.ops.convert_to_numpy(value)
+    from jax.experimental import multihost_utils
+
+    return multihost_utils.process_allgather(value, tiled=True)

@@ -1,0 +1,64 @@
+"""Processes, perhaps on several machines, that share a training."""
+
+import os
+
+import keras
+import numpy as np
+
+ADDRESSES = "KERAS_DISTRIBUTION_JOB_ADDRESSES"
+COUNT = "KERAS_DISTRIBUTION_NUM_PROCESSES"
+NUMBER = "KERAS_DISTRIBUTION_PROCESS_ID"
+# After so many seconds without a sign of life a process counts as dead.
+PATIENCE = 30
+
+
+def join_processes() -> None:
+    """Joins this process to the others that the environment names, if it names any.
+
+    The names are Keras': `KERAS_DISTRIBUTION_JOB_ADDRESSES`, the `host:port` of the first process
+    or of all, separated by commas; `KERAS_DISTRIBUTION_NUM_PROCESSES`;
+    `KERAS_DISTRIBUTION_PROCESS_ID`, from 0. Called before anything is computed.
+
+    Raises:
+        ValueError: if only some of them are there or one is no number, or the other processes are
+            not to be had.
+    """
+    values = [os.environ.get(name) for name in (ADDRESSES, COUNT, NUMBER)]
+    if not any(values):
+        return
+    import jax
+
+    try:
+        addresses, count, number = values[0], int(values[1]), int(values[2])
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"the environment must have {ADDRESSES}, {COUNT} and {NUMBER}, the latter two as "
+            f"numbers. Received: {', '.join(map(repr, values))}"
+        ) from error
+    # The other ways of CPUs to talk to each other are of one process.
+    jax.config.update("jax_cpu_collectives_implementation", "gloo")
+    try:
+        # Not Keras' function, which has no say in how soon a dead process is missed.
+        jax.distributed.initialize(
+            addresses.split(",")[0], count, number, heartbeat_timeout_seconds=PATIENCE
+        )
+    except RuntimeError as error:
+        raise ValueError(f"process {number} of {count} could not join: {error}") from error
+
+
+def is_first_process() -> bool:
+    """Whether this is the process that writes and prints."""
+    if keras.backend.backend() != "jax":
+        return True
+    import jax
+
+    return jax.process_index() == 0
+
+
+def from_first_process(values: list) -> list:
+    """Returns the arrays that the first process has; the others' are of the same shapes."""
+    if keras.backend.backend() != "jax":
+        return values
+    from jax.experimental import multihost_utils
+
+    return [np.asarray(value) for value in multihost_utils.broadcast_one_to_all(values)]
