@@ -12,7 +12,7 @@ _DOWNLOADS = ("*.json", "vocab.txt", "model*.safetensors")
 _TIMEOUT = 10  # Seconds that the Hugging Face Hub may take to answer.
 
 
-def find_checkpoint(name_or_directory: str | os.PathLike) -> Path:
+def find_checkpoint(name_or_directory: str | os.PathLike[str]) -> Path:
     """Finds the local directory of a checkpoint, downloading it if need be.
 
     Args:
