@@ -46,6 +46,6 @@ def test_commands_have_the_options_that_are_shown(command):
 
 
 def test_there_are_pages():
-    assert {"layer", "data", "classes", "hugging-face", "tensorflow-hub", "serve"} <= {
+    assert {"layer", "data", "classes", "hugging-face", "tensorflow-hub", "serve", "attention"} <= {
         page.stem for page in PAGES if PROGRAMS[page]
     }
