@@ -8,7 +8,7 @@ from keras_transformers.utils import Tensor, check_positive
 
 
 def length_penalty(length: Tensor, alpha: float) -> Tensor:
-    r"""Returns what a log-probability is divided by: \( (5 + |Y|)^\alpha / 6^\alpha \).
+    r"""Returns what a log-probability is divided by: \( (5 + \lvert Y \rvert)^\alpha / 6^\alpha \).
 
     Wu et al., 2016 (arXiv 1609.08144), equation 14. Without it, long sequences lose to short ones,
     since each further token makes a sequence less likely.
