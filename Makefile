@@ -44,7 +44,7 @@ notebooks: .venv/ready
 	$(BIN)/jupyter lab notebooks
 
 # Pages that open from the disk: nothing in them comes from elsewhere.
-site: .venv-site/ready
+site: .venv-site/ready .venv/ready
 	NO_MKDOCS_2_WARNING=1 .venv-site/bin/mkdocs build --strict
 	.venv-site/bin/python docs/check.py site
 	@echo 'Open site/index.html in a browser.'

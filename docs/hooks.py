@@ -5,6 +5,7 @@ import html
 import json
 import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from public import HOMES, MODULES, NAMES, ROOT, defined_in, member
 
 # Where `make site` puts them, in its own environment.
 NODE_MODULES = Path(sys.prefix) / "npm" / "node_modules"
+# The package's own, in which it can be imported.
+PYTHON = ROOT / ".venv" / "bin" / "python"
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 BENCHMARKS = sorted((ROOT / "benchmarks").glob("*.py"))
 FIGURES = "How good, how fast"
@@ -32,6 +35,7 @@ def on_config(config):
             part["Course"] += [f"notebooks/{notebook.name}" for notebook in NOTEBOOKS]
         if "Reference" in part:
             part["Reference"] += [{name: f"reference/{name}.md"} for name in NAMES]
+            part["Reference"] += ["reference/command-line.md"]
     return config
 
 
@@ -48,6 +52,7 @@ def on_files(files, config):
     add("reference/index.md", content=reference_index())
     for name in NAMES:
         add(f"reference/{name}.md", content=reference(name))
+    add("reference/command-line.md", content=command_line())
     add("figures.md", content=figures())
     add("benchmarks.md", content=benchmarks())
     add("contributing.md", abs_src_path=str(ROOT / "CONTRIBUTING.md"))
@@ -64,7 +69,8 @@ def on_files(files, config):
 
 def reference_index() -> str:
     """Returns the page that lists every public name."""
-    lines = ["# Reference", "", "Every public name, by package.", ""]
+    lines = ["# Reference", ""]
+    lines += ["Every public name, by package; and the [command line](command-line.md).", ""]
     for name in NAMES:
         lines += [f"## [{name}]({name}.md)", "", *_docstring(MODULES[name]), "", *_table(name), ""]
     return "\n".join(lines)
@@ -78,6 +84,16 @@ def reference(name: str) -> str:
         if HOMES[public] == f"{module.path}.{public}":
             lines += [f"::: {HOMES[public]}", ""]
     return "\n".join(lines)
+
+
+def command_line() -> str:
+    """Returns the page of all commands."""
+    command = [PYTHON, ROOT / "docs" / "commands.py"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    result = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if result.returncode:
+        raise PluginError(f"the commands cannot be asked for their help: {result.stderr}")
+    return result.stdout
 
 
 def _docstring(module):

@@ -3,13 +3,17 @@
 import logging
 import os
 import warnings
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
 
 # What says nothing to a reader of a notebook: that the mean over the tokens leaves BERT's pooler
 # without a gradient, and that there is no widget for a download.
 _PASSED_OVER = ("Gradients do not exist", "IProgress not found")
 
 
-def load_ipython_extension(shell) -> None:
+def load_ipython_extension(shell: "InteractiveShell") -> None:
     """Shows pictures in the notebook, and neither start-up notes nor notes on what is traced.
 
     TensorFlow's start-up notes, on a missing GPU for one, are left out by importing this package

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def training_curve(history: list[dict], test_accuracy: float | None = None) -> Figure:
+def training_curve(history: list[dict[str, Any]], test_accuracy: float | None = None) -> Figure:
     """Draws loss and accuracy over the training steps.
 
     Args:
@@ -173,7 +173,9 @@ def position_similarity(positions: dict[str, np.ndarray], anchor: int) -> Figure
     return figure
 
 
-def accuracy_by_length(tests: dict[str, list[dict]], trained_up_to: int | None = None) -> Figure:
+def accuracy_by_length(
+    tests: dict[str, list[dict[str, Any]]], trained_up_to: int | None = None
+) -> Figure:
     """Draws how well several translators do by the length of what they translate.
 
     Args:
@@ -241,7 +243,7 @@ def feature_scatter(features: np.ndarray, labels: np.ndarray, class_names: Seque
     return figure
 
 
-def comparison(rows: list[dict]) -> Figure:
+def comparison(rows: list[dict[str, Any]]) -> Figure:
     """Draws the test accuracy of several models with their intervals.
 
     Args:

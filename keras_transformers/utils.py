@@ -8,8 +8,10 @@ import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
+# Of whichever backend, or what Keras makes one of: there is no type for all of them.
+Tensor: TypeAlias = Any
 # Begins the name of a directory in which something is being written.
 UNFINISHED = ".unfinished-"
 CHECKSUM_BYTES = 4
@@ -106,7 +108,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def reading(path: str | os.PathLike) -> Iterator[None]:
+def reading(path: str | os.PathLike[str]) -> Iterator[None]:
     """Makes one error of all that libraries raise when they read a damaged file or directory.
 
     What they raise depends on where it is damaged. An `OSError` or `ValueError` that names `path`
@@ -135,7 +137,7 @@ def is_running(process: int) -> bool:
 
 
 @contextlib.contextmanager
-def replacing(path: str | os.PathLike) -> Iterator[Path]:
+def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Returns a temporary name to write to, which takes the place of `path` once all is written.
 
     Raises:
@@ -178,14 +180,14 @@ def _checksum(path, length):
     return checksum.to_bytes(CHECKSUM_BYTES, "little")
 
 
-def markdown_table(rows: list[dict]) -> str:
+def markdown_table(rows: list[dict[str, Any]]) -> str:
     """Formats rows that share their keys as a Markdown table."""
     keys = list(rows[0])
     lines = [keys, ["---"] * len(keys), *([str(row[key]) for key in keys] for row in rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def lazily(package: str, homes: dict[str, str]) -> Callable:
+def lazily(package: str, homes: dict[str, str]) -> Callable[[str], Any]:
     """Makes a `__getattr__` for a package that offers names which live in higher packages.
 
     `homes` has for each name the module that it is imported from when it is first asked for.

@@ -2,6 +2,8 @@
 
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -46,6 +48,15 @@ def test_commands_have_the_options_that_are_shown(command):
 
 
 def test_there_are_pages():
-    assert {"layer", "data", "classes", "hugging-face", "tensorflow-hub", "serve"} <= {
+    assert {"layer", "data", "classes", "hugging-face", "tensorflow-hub", "serve", "attention"} <= {
         page.stem for page in PAGES if PROGRAMS[page]
     }
+
+
+def test_the_page_of_the_command_line_has_every_command():
+    command = [sys.executable, DOCS / "commands.py"]
+    page = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    for title, help_text in re.findall(r"(?m)^## (.*)\n\n```text\nusage: (.*)$", page):
+        assert help_text.startswith(f"{title} [-h]")
+    assert "## keras-transformers view\n" in page
+    assert "## keras-transformers train translator\n" in page

@@ -3,6 +3,7 @@
 import ast
 import graphlib
 import importlib.metadata
+import inspect
 import json
 import os
 import subprocess
@@ -54,14 +55,22 @@ RANKS += ["plots", "viewer", "training", "notebook", "cli", "__main__"]
 
 
 def imports_of(path, top_level_only):
-    """Full names of the modules that a file imports, outside functions or everywhere."""
+    """Full names of the modules that a file imports, outside functions or everywhere.
+
+    What is imported for type checkers alone is left out.
+    """
     tree = ast.parse(path.read_text(encoding="utf-8"))
+    for_types = [
+        statement
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for statement in node.body
+    ]
     for node in ast.walk(tree):
         for child in ast.iter_child_nodes(node):
-            for_types = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-            not_run = isinstance(node, ast.FunctionDef) or for_types
-            child.inside = not_run or getattr(node, "inside", False)
-        if top_level_only and getattr(node, "inside", False):
+            in_function = isinstance(node, ast.FunctionDef)
+            child.inside = in_function or getattr(node, "inside", False)
+        if node in for_types or (top_level_only and getattr(node, "inside", False)):
             continue
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -185,6 +194,49 @@ def test_public_names_are_there():
         part = getattr(keras_transformers, name)
         for public in getattr(part, "__all__", []):
             assert hasattr(part, public), f"{name}.{public}"
+
+
+def public_names():
+    for part in sorted(set(keras_transformers.__all__) - {"__version__"}):
+        module = getattr(keras_transformers, part)
+        names = getattr(module, "__all__", None) or [
+            name
+            for name, value in vars(module).items()
+            if name[0] != "_" and getattr(value, "__module__", "") == module.__name__
+        ]
+        yield from ((module, name) for name in names)
+
+
+def functions_of(public):
+    """A function, or a class' constructor, methods and properties; Keras' own methods left out."""
+    if not inspect.isclass(public):
+        return [public]
+    ours = [base for base in public.__mro__ if base.__module__.startswith("keras_transformers.")]
+    inherited = {name for base in set(public.__mro__) - set(ours) for name in vars(base)}
+    members = {
+        name: getattr(member, "fget", getattr(member, "func", getattr(member, "__func__", member)))
+        for base in ours
+        for name, member in vars(base).items()
+        if name == "__init__" or not (name.startswith("_") or name in inherited)
+    }
+    return [member for member in members.values() if inspect.isfunction(member)]
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [pytest.param(*public, id=f"{public[0].__name__}.{public[1]}") for public in public_names()],
+)
+def test_public_names_say_their_types(module, name):
+    for function in functions_of(getattr(module, name)):
+        signature = inspect.signature(function)
+        untyped = [
+            parameter.name
+            for parameter in signature.parameters.values()
+            if parameter.annotation is inspect.Parameter.empty
+            and parameter.name not in ("self", "cls")
+        ]
+        assert untyped == [], function.__qualname__
+        assert signature.return_annotation is not inspect.Signature.empty, function.__qualname__
 
 
 def test_unknown_name():

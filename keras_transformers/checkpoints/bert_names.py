@@ -6,6 +6,8 @@ In between, names and shapes are those of Hugging Face's `BertModel`, whose dens
 
 import re
 
+import keras
+
 # A module of layer i at Hugging Face: in DistilBERT, on TensorFlow Hub.
 _BLOCK = {
     "attention.self.query": ("attention.q_lin", "self_attention/query"),
@@ -121,7 +123,7 @@ def from_tf_hub(module: str) -> str:
     )
 
 
-def named_weights(encoder) -> dict:
+def named_weights(encoder: keras.Model) -> dict[str, tuple[keras.layers.Layer, keras.Variable]]:
     """Returns pairs of layer and variable of an encoder under Hugging Face's names.
 
     What quantization and LoRA add to a layer has no name there and is left out.
@@ -149,7 +151,9 @@ def named_weights(encoder) -> dict:
     return _weights(modules)
 
 
-def named_head_weights(head) -> dict:
+def named_head_weights(
+    head: keras.layers.Layer,
+) -> dict[str, tuple[keras.layers.Layer, keras.Variable]]:
     """Returns those of a built `MaskedLMHead`."""
     modules = {
         "cls.predictions.transform.dense": head.transform_dense,

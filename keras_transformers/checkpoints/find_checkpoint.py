@@ -12,7 +12,7 @@ _DOWNLOADS = ("*.json", "vocab.txt", "model*.safetensors")
 _TIMEOUT = 10  # Seconds that the Hugging Face Hub may take to answer.
 
 
-def find_checkpoint(name_or_directory: str | os.PathLike) -> Path:
+def find_checkpoint(name_or_directory: str | os.PathLike[str]) -> Path:
     """Finds the local directory of a checkpoint, downloading it if need be.
 
     Args:
@@ -20,9 +20,17 @@ def find_checkpoint(name_or_directory: str | os.PathLike) -> Path:
             local archive of a SavedModel, or `"news-small-bert"`, which comes with the package. Of
             `export_to_hub`'s pair it is the encoder's.
 
+    Returns:
+        The directory that has its files.
+
     Raises:
         FileNotFoundError: if there is no such directory, nor such a model in the caches of
             `huggingface_hub` and `tensorflow_hub` or within reach.
+
+    Example:
+        >>> from keras_transformers.checkpoints import find_checkpoint
+        >>> (find_checkpoint("news-small-bert") / "config.json").is_file()
+        True
     """
     name = os.fspath(name_or_directory)
     if os.path.isdir(name):

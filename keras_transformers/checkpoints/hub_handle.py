@@ -8,6 +8,7 @@ import tarfile
 import tempfile
 import warnings
 from pathlib import Path
+from typing import Any
 
 from keras_transformers.errors import SavedModelError
 from keras_transformers.utils import is_running, reading
@@ -16,7 +17,7 @@ from keras_transformers.utils import is_running, reading
 NETWORK_TIMEOUT = 15
 
 
-def load_saved_model(handle: str, options=None):
+def load_saved_model(handle: str, options: Any = None) -> Any:
     """Loads the SavedModel that a TensorFlow Hub handle names, downloading it where need be.
 
     Downloads and unpacked archives are kept in the directory that the environment variable

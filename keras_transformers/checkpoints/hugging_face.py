@@ -44,7 +44,7 @@ _CONVERSION = (
 )
 
 
-def read_config(directory: str | os.PathLike) -> dict[str, Any]:
+def read_config(directory: str | os.PathLike[str]) -> dict[str, Any]:
     """Reads `config.json`; `complete_config` checks that of a BERT."""
     return read_json(_existing(directory, "config.json"))
 
@@ -88,7 +88,7 @@ def complete_config(config: Mapping[str, Any]) -> dict[str, Any]:
     return config
 
 
-def read_tensors(directory: str | os.PathLike) -> dict[str, np.ndarray]:
+def read_tensors(directory: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     """Reads the tensors of a directory, from `model.safetensors` or from the shards of its index.
 
     Prefixes that task models, wrappers and compilers put in front (`bert.`, `model.`, `module.`,
@@ -149,7 +149,7 @@ def check_tensors(tensors: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[
         )
 
 
-def read_tokenizer_config(directory: str | os.PathLike) -> dict[str, Any]:
+def read_tokenizer_config(directory: str | os.PathLike[str]) -> dict[str, Any]:
     """Reads `tokenizer_config.json`; without one, all is as Hugging Face has it by default."""
     file = Path(directory) / "tokenizer_config.json"
     return read_json(file) if file.exists() else {}

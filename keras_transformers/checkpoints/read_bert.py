@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 
 from keras_transformers.checkpoints.bert_names import (
@@ -48,7 +49,7 @@ class BertCheckpoint:
     masked_lm: dict[str, np.ndarray]
 
 
-def read_bert(directory: str | os.PathLike) -> BertCheckpoint:
+def read_bert(directory: str | os.PathLike[str]) -> BertCheckpoint:
     """Reads a BERT or DistilBERT in Hugging Face's layout, or a BERT SavedModel of TensorFlow Hub.
 
     Args:
@@ -125,7 +126,7 @@ def _arguments(config):
     return arguments | {"activation": ACTIVATIONS[activation]}
 
 
-def assign_tensors(encoder, tensors: dict[str, np.ndarray]) -> None:
+def assign_tensors(encoder: keras.Model, tensors: dict[str, np.ndarray]) -> None:
     """Gives a `BertEncoder` the weights of a checkpoint, `BertCheckpoint.tensors`.
 
     Raises:
@@ -134,7 +135,7 @@ def assign_tensors(encoder, tensors: dict[str, np.ndarray]) -> None:
     _assign(named_weights(encoder), tensors)
 
 
-def assign_masked_lm(head, tensors: dict[str, np.ndarray]) -> None:
+def assign_masked_lm(head: keras.layers.Layer, tensors: dict[str, np.ndarray]) -> None:
     """Gives a `MaskedLMHead` the weights of a checkpoint, `BertCheckpoint.masked_lm`.
 
     A `decoder.weight` is left alone: it repeats the token matrix, which the head shares.

@@ -70,7 +70,7 @@ def write_made_up_vocabulary(directory: Path, size: int) -> Path:
     return file
 
 
-def check_vocabulary_file(file: str | os.PathLike, size: int) -> None:
+def check_vocabulary_file(file: str | os.PathLike[str], size: int) -> None:
     """Checks that a vocabulary goes with an encoder of so many token ids."""
     if not Path(file).is_file():
         raise FileNotFoundError(

@@ -5,6 +5,7 @@ import os
 import tempfile
 from pathlib import Path
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -21,7 +22,13 @@ from keras_transformers.checkpoints.bert_names import (
 from keras_transformers.utils import UNFINISHED
 
 
-def write_bert(encoder, directory: str | os.PathLike, *, head=None, dtype: str = "float32") -> None:
+def write_bert(
+    encoder: keras.Model,
+    directory: str | os.PathLike[str],
+    *,
+    head: keras.layers.Layer | None = None,
+    dtype: str = "float32",
+) -> None:
     """Writes a `BertEncoder` as `config.json` and `model.safetensors`; see `save_pretrained`.
 
     Args:

@@ -4,6 +4,7 @@ import argparse
 
 from keras_transformers.cli import report
 from keras_transformers.cli.options import (
+    Commands,
     add_hub_encoder,
     add_run,
     add_seed,
@@ -13,7 +14,7 @@ from keras_transformers.cli.options import (
 from keras_transformers.training.settings import POSITIVE_INT
 
 
-def add_parser(commands) -> None:
+def add_parser(commands: Commands) -> None:
     """Adds the command."""
     parser = commands.add_parser(
         "compare",

@@ -3,10 +3,17 @@
 import argparse
 
 from keras_transformers.cli import report
-from keras_transformers.cli.options import NEWS_HELP, PAIRS_HELP, add_beam, add_data, add_model
+from keras_transformers.cli.options import (
+    NEWS_HELP,
+    PAIRS_HELP,
+    Commands,
+    add_beam,
+    add_data,
+    add_model,
+)
 
 
-def add_parser(commands) -> None:
+def add_parser(commands: Commands) -> None:
     """Adds the command."""
     parser = commands.add_parser("evaluate", help="measure a trained model on test texts")
     add_model(parser)

@@ -2,11 +2,11 @@
 
 import argparse
 
-from keras_transformers.cli.options import add_texts, number, read_texts
+from keras_transformers.cli.options import Commands, add_texts, number, read_texts
 from keras_transformers.training.settings import POSITIVE_INT
 
 
-def add_parser(commands) -> None:
+def add_parser(commands: Commands) -> None:
     """Adds the command."""
     parser = commands.add_parser("fill-mask", help="guess what [MASK] stands for in texts")
     parser.add_argument(

@@ -4,11 +4,15 @@ import argparse
 import dataclasses
 import itertools
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeAlias
 
 from keras_transformers.checkpoints.find_checkpoint import NEWS_SMALL_BERT
 from keras_transformers.training.settings import NATURAL, POSITIVE_INT, Kind
 
+# What `add_subparsers` returns has no public name.
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 PROGRAM = "keras-transformers"
 SMALL_BERT = "the small BERT of 4 layers and 128 numbers on TensorFlow Hub"
 NEWS_HELP = (
@@ -46,13 +50,13 @@ def add_settings(parser: argparse.ArgumentParser, *settings: type, **help_texts:
         parser.add_argument(option, default=argparse.SUPPRESS, help=text, **form)
 
 
-def given(options: argparse.Namespace, settings: type) -> dict:
+def given(options: argparse.Namespace, settings: type) -> dict[str, Any]:
     """Returns those fields of a settings class that were given on the command line."""
     names = [field.name for field in dataclasses.fields(settings)]
     return {name: getattr(options, name) for name in names if hasattr(options, name)}
 
 
-def number(kind: Kind):
+def number(kind: Kind) -> Callable[[str], Any]:
     """Returns a reader of numbers for argparse."""
 
     def read(text):
@@ -67,13 +71,13 @@ def number(kind: Kind):
     return read
 
 
-def add_data(parser: argparse.ArgumentParser, help_text: str = NEWS_HELP, **form) -> None:
+def add_data(parser: argparse.ArgumentParser, help_text: str = NEWS_HELP, **form: Any) -> None:
     """Adds `--data`, as `load_news`, `load_pairs` or `load_texts` takes it."""
     parser.add_argument("--data", default="auto", metavar="DATA", help=help_text, **form)
 
 
 def add_run(
-    parser: argparse.ArgumentParser, output: str, data_help: str = NEWS_HELP, **data_form
+    parser: argparse.ArgumentParser, output: str, data_help: str = NEWS_HELP, **data_form: Any
 ) -> None:
     """Adds the data, where a run's results go and whether it is resumed."""
     add_data(parser, data_help, **data_form)

@@ -3,10 +3,10 @@
 import argparse
 import json
 
-from keras_transformers.cli.options import add_model, add_texts, read_texts
+from keras_transformers.cli.options import Commands, add_model, add_texts, read_texts
 
 
-def add_parser(commands) -> None:
+def add_parser(commands: Commands) -> None:
     """Adds the command."""
     parser = commands.add_parser("predict", help="classify texts with a trained model")
     add_model(parser)

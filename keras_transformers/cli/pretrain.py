@@ -5,6 +5,7 @@ import argparse
 from keras_transformers.cli import report
 from keras_transformers.cli.options import (
     TEXTS_HELP,
+    Commands,
     add_run,
     add_settings,
     check_writable,
@@ -13,7 +14,7 @@ from keras_transformers.cli.options import (
 from keras_transformers.training.settings import Pretraining
 
 
-def add_parser(commands) -> None:
+def add_parser(commands: Commands) -> None:
     """Adds the command."""
     parser = commands.add_parser(
         "pretrain",

@@ -1,6 +1,11 @@
 """What the commands print."""
 
 import sys
+from pathlib import Path
+from typing import Any
+
+from keras_transformers.data import News, Pairs
+from keras_transformers.models import TextClassifier, Translator
 
 
 def verbose() -> int:
@@ -8,20 +13,20 @@ def verbose() -> int:
     return 1 if sys.stdout.isatty() else 2
 
 
-def print_run(model, news, metrics: dict, output) -> int:
+def print_run(model: TextClassifier, news: News, metrics: dict[str, Any], output: Path) -> int:
     """Prints what came of a training; returns the exit code."""
     print_test(metrics["test"])
     _print_examples(model, news)
     return print_end(metrics, output)
 
 
-def print_end(metrics: dict, output) -> int:
+def print_end(metrics: dict[str, Any], output: Path) -> int:
     """Prints how long a training took and where its results are; returns the exit code."""
     print(f"\nTrained in {metrics['seconds']:.0f} s; all results are in {output}")
     return 0
 
 
-def print_test(test: dict) -> None:
+def print_test(test: dict[str, Any]) -> None:
     """Prints what `evaluate` measured."""
     width = max(len(name) for name in test["classes"])
     print(f"\n{'class':{width}}  precision  recall  texts")
@@ -33,7 +38,7 @@ def print_test(test: dict) -> None:
     print(f"\nTest accuracy {test['accuracy']:.4f}, loss {test['loss']:.4f}")
 
 
-def print_translation_test(test: dict) -> None:
+def print_translation_test(test: dict[str, Any]) -> None:
     """Prints what `evaluate_translator` measured."""
     print("\nsource tokens  pairs  exact match  token accuracy   BLEU")
     for group in test["by_length"]:
@@ -48,7 +53,7 @@ def print_translation_test(test: dict) -> None:
     )
 
 
-def print_translations(model, pairs, count=4) -> None:
+def print_translations(model: Translator, pairs: Pairs, count: int = 4) -> None:
     """Prints the translations of the first test sentences."""
     print("\nFrom the test part:")
     sources, targets = pairs.test_sources[:count], pairs.test_targets[:count]

@@ -12,6 +12,7 @@ from keras_transformers.cli import report
 from keras_transformers.cli.options import (
     PAIRS_HELP,
     SMALL_BERT,
+    Commands,
     add_hub_encoder,
     add_run,
     add_settings,
@@ -28,7 +29,7 @@ from keras_transformers.training.settings import (
 )
 
 
-def add_parser(commands) -> None:
+def add_parser(commands: Commands) -> None:
     """Adds the command and the models it trains."""
     train = commands.add_parser("train", help="train a classifier of news, or a translator")
     models = train.add_subparsers(title="models", required=True, metavar="MODEL")

@@ -3,10 +3,10 @@
 import argparse
 from pathlib import Path
 
-from keras_transformers.cli.options import add_beam, add_model, add_texts, read_texts
+from keras_transformers.cli.options import Commands, add_beam, add_model, add_texts, read_texts
 
 
-def add_parser(commands) -> None:
+def add_parser(commands: Commands) -> None:
     """Adds the command."""
     parser = commands.add_parser("translate", help="translate texts with a trained model")
     add_model(parser)

@@ -3,10 +3,10 @@
 import argparse
 from pathlib import Path
 
-from keras_transformers.cli.options import add_trust
+from keras_transformers.cli.options import Commands, add_trust
 
 
-def add_parser(commands) -> None:
+def add_parser(commands: Commands) -> None:
     """Adds the command."""
     parser = commands.add_parser("view", help="see what a model looks at in a text")
     parser.add_argument(

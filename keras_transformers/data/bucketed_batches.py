@@ -2,11 +2,16 @@
 
 import itertools
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from keras_transformers.data.tf_data import without_tuning
 from keras_transformers.utils import check_positive
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
 
 # For a model compiled by XLA, which takes seconds for each length.
 XLA_LENGTHS = 8
@@ -14,13 +19,13 @@ XLA_LENGTHS = 8
 
 def bucketed_batches(
     sequences: Sequence[Sequence[int]],
-    labels: Sequence | None = None,
+    labels: Sequence[int] | np.ndarray | None = None,
     *,
     batch_size: int = 128,
     lengths: Sequence[int] | None = None,
     seed: int | None = None,
     first_epoch: int = 0,
-):
+) -> "tf.data.Dataset[Any]":
     """Batches token sequences with others of like length, padded with 0 only as far as needed.
 
     Each sequence goes to the shortest of the given lengths that holds it, so that little of a
@@ -78,7 +83,9 @@ def bucketed_batches(
     )
 
 
-def batches_of_rows(make_batch: Callable, plan: Callable, seed: int | None, first_epoch: int):
+def batches_of_rows(
+    make_batch: Callable, plan: Callable, seed: int | None, first_epoch: int
+) -> "tf.data.Dataset[Any]":
     """Makes a `tf.data.Dataset`, of known cardinality, whose rows are planned anew for each epoch.
 
     Args:
@@ -173,7 +180,7 @@ def batches_by_key(
     return batches
 
 
-def ragged(sequences: Sequence[Sequence[int]]):
+def ragged(sequences: Sequence[Sequence[int]]) -> "tf.RaggedTensor":
     """Returns sequences as a `tf.RaggedTensor` of int32, one a row."""
     import tensorflow as tf
 

@@ -3,11 +3,15 @@
 import functools
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from keras_transformers.data.bucketed_batches import batches_by_key, batches_of_rows, ragged
 from keras_transformers.utils import check_positive
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 def bucketed_pairs(
@@ -20,7 +24,7 @@ def bucketed_pairs(
     seed: int | None = None,
     first_epoch: int = 0,
     multiple: int = 1,
-):
+) -> "tf.data.Dataset[Any]":
     """Batches sequence pairs with others of like lengths, ready for teacher forcing.
 
     At each step the decoder is given the target up to that step and is to predict its next token,

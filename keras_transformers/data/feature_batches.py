@@ -1,8 +1,13 @@
 """Batches of feature vectors."""
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from keras_transformers.data.bucketed_batches import batches_of_rows, plan_batches
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 def feature_batches(
@@ -12,7 +17,7 @@ def feature_batches(
     batch_size: int = 128,
     seed: int | None = None,
     first_epoch: int = 0,
-):
+) -> "tf.data.Dataset[Any]":
     """Batches vectors, shuffled as `bucketed_batches` shuffles sequences of a single length.
 
     Args:

@@ -69,7 +69,7 @@ def draw_news(news: News, rows: int, seed: int) -> News:
     return news
 
 
-def load_news(source: str | os.PathLike = "auto") -> News:
+def load_news(source: str | os.PathLike[str] = "auto") -> News:
     """Loads news texts with their classes, and prints one line that says which ones.
 
     Args:
@@ -113,7 +113,7 @@ def load_news(source: str | os.PathLike = "auto") -> News:
     return news
 
 
-def read_news_directory(directory: str | os.PathLike, source: str | None = None) -> News:
+def read_news_directory(directory: str | os.PathLike[str], source: str | None = None) -> News:
     """Reads a directory in AG News' CSV layout; see `load_news` for the layout and the errors."""
     directory = Path(directory)
     if not directory.is_dir():

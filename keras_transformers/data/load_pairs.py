@@ -16,7 +16,7 @@ TED = "ted_hrlr_translate/pt_to_en"
 TED_ADDRESS = "http://www.phontron.com/data/qi18naacl-dataset.tar.gz"
 
 
-def load_pairs(source: str | os.PathLike = "auto") -> Pairs:
+def load_pairs(source: str | os.PathLike[str] = "auto") -> Pairs:
     """Loads sentence pairs, and prints one line that says which ones.
 
     Args:

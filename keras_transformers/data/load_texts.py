@@ -44,7 +44,7 @@ def as_texts(texts: Texts | Sequence[str]) -> Texts:
     return Texts(f"{len(texts):,} texts with the digest {digest}", lambda: iter(texts))
 
 
-def load_texts(source: str | os.PathLike | Sequence[str | os.PathLike] = "auto") -> Texts:
+def load_texts(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] = "auto") -> Texts:
     """Opens texts without their labels, and prints one line that says which ones.
 
     Args:

@@ -1,11 +1,14 @@
 """Masks for masked language modelling."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from keras_transformers.utils import check_rate
+from keras_transformers.utils import Tensor, check_rate
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 class MaskingVocabulary(NamedTuple):
@@ -44,13 +47,13 @@ class MaskingVocabulary(NamedTuple):
 
 
 def mask_tokens(
-    ids,
+    ids: Tensor,
     vocabulary: MaskingVocabulary,
-    seed,
+    seed: Tensor,
     *,
     rate: float = 0.15,
     whole_words: bool = False,
-):
+) -> tuple["tf.Tensor", "tf.Tensor", "tf.Tensor"]:
     """Hides some tokens of each text, for a model to guess them.
 
     Devlin et al., 2019 (arXiv 1810.04805), section 3.1 and appendix A.1: of each text 15 % of the

@@ -1,6 +1,7 @@
 """Batches for masked language modelling."""
 
 import itertools
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -8,6 +9,9 @@ from keras_transformers.data.bucketed_batches import batches_by_key, pad
 from keras_transformers.data.mask_tokens import MaskingVocabulary, mask_tokens
 from keras_transformers.data.stored_sequences import StoredSequences
 from keras_transformers.data.tf_data import pad_to_multiple, without_tuning
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 def masked_batches(
@@ -21,7 +25,7 @@ def masked_batches(
     seed: int | None = None,
     whole_words: bool = False,
     multiple: int = 1,
-):
+) -> "tf.data.Dataset[Any]":
     """Batches sequences with others of like length, masked anew every time.
 
     Args:

@@ -11,7 +11,7 @@ from keras_transformers.utils import is_sealed, reading, replacing, seal
 IDS, LENGTHS = "ids.bin", "lengths.npy"
 
 
-class StoredSequences(Sequence):
+class StoredSequences(Sequence[np.ndarray]):
     """Token sequences that are read from disk as they are used; memory holds their lengths alone.
 
     Args:
@@ -24,9 +24,9 @@ class StoredSequences(Sequence):
         ValueError: if a file is damaged.
     """
 
-    def __init__(self, directory: str | os.PathLike) -> None:
+    def __init__(self, directory: str | os.PathLike[str]) -> None:
         with reading(directory):
-            self.lengths = np.load(Path(directory, LENGTHS))
+            self.lengths: np.ndarray = np.load(Path(directory, LENGTHS))
             self._ends = np.cumsum(self.lengths, dtype="int64")
             self._ids = np.memmap(Path(directory, IDS), "int32", "r", shape=int(self._ends[-1]))
             if not all(is_sealed(Path(directory, name)) for name in (IDS, LENGTHS)):
@@ -34,7 +34,7 @@ class StoredSequences(Sequence):
 
     @classmethod
     def write(
-        cls, directory: str | os.PathLike, sequences: Iterable[np.ndarray]
+        cls, directory: str | os.PathLike[str], sequences: Iterable[np.ndarray]
     ) -> "StoredSequences":
         """Writes sequences one after the other; the directory is there only once all are in it."""
         lengths = []

@@ -1,6 +1,12 @@
 """What `tf.data` has to know of the backend, and a switch of it."""
 
+from typing import TYPE_CHECKING, Any
+
 import keras
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
 
 # Of which lengths are a multiple where each is compiled anew.
 MULTIPLE = 16
@@ -19,7 +25,7 @@ def multiple_of_lengths() -> int:
     return MULTIPLE if compiles_each_shape() else 1
 
 
-def pad_to_multiple(ids, multiple: int, limit: int | None):
+def pad_to_multiple(ids: "tf.Tensor", multiple: int, limit: int | None) -> "tf.Tensor":
     """Pads ids `(batch, length)` with 0 to a multiple, at most to the limit if there is one."""
     import tensorflow as tf
 
@@ -30,7 +36,7 @@ def pad_to_multiple(ids, multiple: int, limit: int | None):
     return tf.pad(ids, [[0, 0], [0, missing]])
 
 
-def of_few_shapes(batches):
+def of_few_shapes(batches: "tf.data.Dataset[Any]") -> "tf.data.Dataset[Any]":
     """Pads what the batches of a dataset hold, ids `(batch, length)`, to few different lengths."""
     import tensorflow as tf
 
@@ -40,7 +46,7 @@ def of_few_shapes(batches):
     )
 
 
-def without_tuning(dataset):
+def without_tuning(dataset: "tf.data.Dataset[Any]") -> "tf.data.Dataset[Any]":
     """Switches off the tuner of a `tf.data.Dataset`, where there is nothing to tune.
 
     The tuner first checks after 10 ms, then after 20 ms, and so on, and the end of an iteration

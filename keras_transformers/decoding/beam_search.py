@@ -4,11 +4,11 @@ import keras
 from keras import ops, tree
 
 from keras_transformers.decoding.greedy_search import IMPOSSIBLE, greedy_search, of_tokens
-from keras_transformers.utils import check_positive
+from keras_transformers.utils import Tensor, check_positive
 
 
-def length_penalty(length, alpha: float):
-    r"""Returns what a log-probability is divided by: \( (5 + |Y|)^\alpha / 6^\alpha \).
+def length_penalty(length: Tensor, alpha: float) -> Tensor:
+    r"""Returns what a log-probability is divided by: \( (5 + \lvert Y \rvert)^\alpha / 6^\alpha \).
 
     Wu et al., 2016 (arXiv 1609.08144), equation 14. Without it, long sequences lose to short ones,
     since each further token makes a sequence less likely.
@@ -18,15 +18,15 @@ def length_penalty(length, alpha: float):
 
 def beam_search(
     decoder: keras.layers.Layer,
-    memory,
-    memory_mask,
+    memory: Tensor,
+    memory_mask: Tensor,
     *,
     beam: int,
     start_id: int,
     end_id: int,
     max_length: int,
     alpha: float = 0.6,
-) -> tuple:
+) -> tuple[Tensor, Tensor]:
     r"""Writes sequences token by token, going on from the `beam` best of them each time.
 
     A candidate `Y` is as good as its score (Wu et al., 2016, arXiv 1609.08144, equation 14):

@@ -3,12 +3,20 @@
 import keras
 from keras import ops
 
+from keras_transformers.utils import Tensor
+
 IMPOSSIBLE = -1e9
 
 
 def greedy_search(
-    decoder: keras.layers.Layer, memory, memory_mask, *, start_id: int, end_id: int, max_length: int
-) -> tuple:
+    decoder: keras.layers.Layer,
+    memory: Tensor,
+    memory_mask: Tensor,
+    *,
+    start_id: int,
+    end_id: int,
+    max_length: int,
+) -> tuple[Tensor, Tensor]:
     r"""Writes sequences token by token, each the likeliest after those before it.
 
     \[ y_t = \arg\max_y \log p(y \mid y_1, \ldots, y_{t-1}, m) \]
@@ -72,7 +80,7 @@ def greedy_search(
     return ids, scores
 
 
-def of_tokens(logits):
+def of_tokens(logits: Tensor) -> Tensor:
     """Returns the log-probabilities `(batch, vocab_size)` of tokens; padding (0) is none."""
     is_padding = ops.arange(logits.shape[-1]) == 0
     return ops.log_softmax(ops.where(is_padding, IMPOSSIBLE, ops.cast(logits, "float32")))

@@ -11,9 +11,9 @@ from keras_transformers.hub.export_to_hub import export_to_hub
 
 
 def bert_pair(
-    encoder: str | os.PathLike | None,
-    preprocessor: str | os.PathLike | None,
-    directory: str | os.PathLike,
+    encoder: str | os.PathLike[str] | None,
+    preprocessor: str | os.PathLike[str] | None,
+    directory: str | os.PathLike[str],
 ) -> tuple[str, str]:
     """Returns the handles of the SavedModels for preprocessing and encoding.
 

@@ -28,10 +28,10 @@ from keras_transformers.checkpoints.vocabulary import (
 
 
 def export_to_hub(
-    source: Mapping[str, Any] | str | os.PathLike,
-    directory: str | os.PathLike,
+    source: Mapping[str, Any] | str | os.PathLike[str],
+    directory: str | os.PathLike[str],
     *,
-    vocab_file: str | os.PathLike | None = None,
+    vocab_file: str | os.PathLike[str] | None = None,
     lower_case: bool | None = None,
     seed: int = 0,
 ) -> None:

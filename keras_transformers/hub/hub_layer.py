@@ -5,12 +5,16 @@ import inspect
 import itertools
 import os
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import keras
 from keras import ops
 
 from keras_transformers.checkpoints.hub_handle import load_saved_model
 from keras_transformers.errors import UntrustedModel
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 @keras.saving.register_keras_serializable(package="keras_transformers")
@@ -73,14 +77,14 @@ class HubLayer(keras.layers.Layer):
 
     def __init__(
         self,
-        handle: str | os.PathLike,
+        handle: str | os.PathLike[str],
         trainable: bool = False,
         *,
-        arguments: dict | None = None,
+        arguments: dict[str, Any] | None = None,
         signature: str | None = None,
         output_key: str | None = None,
-        load_options=None,
-        **kwargs,
+        load_options: "tf.saved_model.LoadOptions | None" = None,
+        **kwargs: Any,
     ) -> None:
         if keras.backend.backend() != "tensorflow":
             raise NotImplementedError(
@@ -136,7 +140,7 @@ class HubLayer(keras.layers.Layer):
             outputs = self.run(inputs)
         return _cast_floats(self._pick(outputs), self.compute_dtype)
 
-    def run(self, inputs, **options):
+    def run(self, inputs: Any, **options: Any) -> Any:
         """Returns what the SavedModel itself returns, without casts and `output_key`."""
         options |= self.arguments
         if self._by_signature:

@@ -2,12 +2,16 @@
 
 import os
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 
 from keras_transformers.hub.hub_layer import HubLayer
 from keras_transformers.text.encode_texts import encode_texts
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 @keras.saving.register_keras_serializable(package="keras_transformers")
@@ -41,13 +45,13 @@ class HubTokenizer(HubLayer):
 
     def __init__(
         self,
-        handle: str | os.PathLike,
+        handle: str | os.PathLike[str],
         max_length: int | None = None,
         *,
         trainable: bool = False,
-        load_options=None,
+        load_options: "tf.saved_model.LoadOptions | None" = None,
         name: str | None = None,
-        dtype=None,
+        dtype: str | keras.DTypePolicy | None = None,
     ) -> None:
         if max_length is not None and (
             isinstance(max_length, bool) or not isinstance(max_length, int) or max_length < 3

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 from keras_transformers.hub.bert_pair import bert_pair
 
@@ -9,7 +10,7 @@ VARIABLE = "KERAS_TRANSFORMERS_ENCODER"
 
 
 # The configuration of the small BERT on TensorFlow Hub.
-SMALL_BERT = {
+SMALL_BERT: dict[str, Any] = {
     "model_type": "bert",
     "vocab_size": 30_522,
     "num_hidden_layers": 4,
@@ -22,7 +23,7 @@ SMALL_BERT = {
 }
 
 
-def lesson_bert(directory: str | os.PathLike) -> tuple[str, str]:
+def lesson_bert(directory: str | os.PathLike[str]) -> tuple[str, str]:
     """Returns the best BERT at hand for the notebooks, and prints which one it is.
 
     That is the one that the environment variable `KERAS_TRANSFORMERS_ENCODER` names, anything

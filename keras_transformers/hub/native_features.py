@@ -12,7 +12,7 @@ _OUTPUTS = ("sequence_output", "pooled_output")
 _TOLERANCE = 1e-4
 
 
-def native_features(features: keras.Model, sample: dict) -> keras.Model:
+def native_features(features: keras.Model, sample: dict[str, np.ndarray]) -> keras.Model:
     """Rebuilds the part `features` of an `encoder_classifier` with a BERT SavedModel in it.
 
     A `BertEncoder` of the same weights computes the same in less time, in the dtype that the

@@ -1,5 +1,7 @@
 """Keras layers. They need nothing but Keras and run on any of its backends."""
 
+from typing import TYPE_CHECKING
+
 from keras_transformers.layers.bahdanau_attention import BahdanauAttention
 from keras_transformers.layers.fast import plain
 from keras_transformers.layers.masked_average_pooling_1d import MaskedAveragePooling1D
@@ -30,4 +32,7 @@ __all__ = [
     "plain",
 ]
 
-__getattr__ = lazily(__name__, {"HubLayer": "keras_transformers.hub"})
+if TYPE_CHECKING:
+    from keras_transformers.hub import HubLayer
+else:
+    __getattr__ = lazily(__name__, {"HubLayer": "keras_transformers.hub"})

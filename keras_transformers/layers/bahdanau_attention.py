@@ -1,10 +1,12 @@
 """Additive attention."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from keras_transformers.layers.masks import masked_softmax, merge_masks
-from keras_transformers.utils import check_positive
+from keras_transformers.utils import Tensor, check_positive
 
 
 @keras.saving.register_keras_serializable(package="keras_transformers")
@@ -53,7 +55,7 @@ class BahdanauAttention(keras.layers.Layer):
         ((1, 3, 32), (1, 3, 7), 490)
     """
 
-    def __init__(self, units: int, **kwargs) -> None:
+    def __init__(self, units: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.units = check_positive("units", units)
         self.supports_masking = True
@@ -77,7 +79,9 @@ class BahdanauAttention(keras.layers.Layer):
         context, weights = self.attend(query, self.key_dense(value), value, mask)
         return (context, weights) if return_attention_scores else context
 
-    def attend(self, query, keys, value, mask):
+    def attend(
+        self, query: Tensor, keys: Tensor, value: Tensor, mask: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
         """Computes the equation from `keys`, the `W_k h`, on, which all queries share."""
         q = self.query_dense(query)  # (batch, queries, units)
         hidden = ops.tanh(q[:, :, None] + keys[:, None])  # (batch, queries, keys, units)

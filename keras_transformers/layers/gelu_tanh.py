@@ -2,9 +2,11 @@
 
 import keras
 
+from keras_transformers.utils import Tensor
+
 
 @keras.saving.register_keras_serializable(package="keras_transformers")
-def gelu_tanh(x):
+def gelu_tanh(x: Tensor) -> Tensor:
     r"""Computes GELU through a tanh, as the first BERT and the models on TensorFlow Hub do.
 
     \[ \tfrac{x}{2}\big(1 + \tanh\big(\sqrt{2/\pi}\,(x + 0.044715\,x^3)\big)\big) \]

@@ -1,5 +1,7 @@
 """Mean over the positions that are not padding."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -33,7 +35,7 @@ class MaskedAveragePooling1D(keras.layers.Layer):
         TensorShape([1, 1])
     """
 
-    def __init__(self, **kwargs) -> None:
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
 

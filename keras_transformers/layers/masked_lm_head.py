@@ -1,10 +1,13 @@
 """The part of BERT that guesses the masked tokens."""
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
 from keras import ops
 
 from keras_transformers.layers import fast
-from keras_transformers.utils import check_positive
+from keras_transformers.utils import Tensor, check_positive
 
 
 @keras.saving.register_keras_serializable(package="keras_transformers")
@@ -51,9 +54,9 @@ class MaskedLMHead(keras.layers.Layer):
         vocab_size: int,
         hidden_size: int,
         *,
-        activation="gelu",
+        activation: str | Callable[[Tensor], Tensor] = "gelu",
         epsilon: float = 1e-12,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.vocab_size = check_positive("vocab_size", vocab_size)

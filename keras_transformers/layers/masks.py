@@ -3,8 +3,12 @@
 import keras
 from keras import ops
 
+from keras_transformers.utils import Tensor
 
-def merge_masks(*masks, query=None, value=None):
+
+def merge_masks(
+    *masks: Tensor | None, query: Tensor | None = None, value: Tensor | None = None
+) -> Tensor | None:
     """Merges masks of what each query may look at.
 
     Args:
@@ -60,13 +64,13 @@ def _alike(size, other):
     return None in (size, other) or size == other
 
 
-def make_causal_mask(query, value):
+def make_causal_mask(query: Tensor, value: Tensor) -> Tensor:
     """Returns a mask of shape `(1, queries, keys)` that lets query `t` look at keys 0 to `t`."""
     queries, keys = ops.shape(query)[1], ops.shape(value)[1]
     return (ops.arange(queries)[:, None] >= ops.arange(keys))[None]
 
 
-def masked_softmax(scores, mask, heads_axis=1):
+def masked_softmax(scores: Tensor, mask: Tensor | None, heads_axis: int | None = 1) -> Tensor:
     """Turns scores into weights that are 0 where the mask is False and sum to 1.
 
     Args:

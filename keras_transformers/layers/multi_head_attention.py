@@ -1,13 +1,14 @@
 """Multi-head attention."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
 
 from keras_transformers.layers import fast
 from keras_transformers.layers.masks import make_causal_mask, masked_softmax, merge_masks
-from keras_transformers.utils import check_positive, check_rate
+from keras_transformers.utils import Tensor, check_positive, check_rate
 
 
 @keras.saving.register_keras_serializable(package="keras_transformers")
@@ -62,7 +63,7 @@ class MultiHeadAttention(keras.layers.Layer):
         ((1, 10, 32), (1, 2, 10, 7), 8416)
     """
 
-    def __init__(self, num_heads: int, key_dim: int, dropout: float = 0.0, **kwargs) -> None:
+    def __init__(self, num_heads: int, key_dim: int, dropout: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.num_heads = check_positive("num_heads", num_heads)
         self.key_dim = check_positive("key_dim", key_dim)
@@ -109,14 +110,16 @@ class MultiHeadAttention(keras.layers.Layer):
             outputs, weights = self.attend(q, k, v, mask, training)
         return (outputs, weights) if return_attention_scores else outputs
 
-    def project(self, dense, x):
+    def project(self, dense: keras.layers.Dense, x: Tensor) -> Tensor:
         """Projects `(batch, length, dim)` for each head, to `(batch, heads, length, key_dim)`."""
         batch, length, _ = ops.shape(x)
         projected = fast.by_vector(dense, x)
         by_heads = ops.reshape(projected, (batch, length, self.num_heads, self.key_dim))
         return ops.transpose(by_heads, (0, 2, 1, 3))
 
-    def attend(self, q, k, v, mask, training):
+    def attend(
+        self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, training: bool | None
+    ) -> tuple[Tensor, Tensor]:
         """Computes the equation from queries, keys and values on."""
         scores = ops.einsum("bhqd,bhkd->bhqk", q / math.sqrt(self.key_dim), k)
         weights = masked_softmax(scores, mask)  # (batch, heads, queries, keys)

@@ -1,5 +1,7 @@
 """Self-attention as models of version 0.1.0 hold it."""
 
+from typing import Any
+
 import keras
 
 from keras_transformers.layers.multi_head_attention import MultiHeadAttention
@@ -9,7 +11,7 @@ from keras_transformers.layers.multi_head_attention import MultiHeadAttention
 class MultiHeadSelfAttention(MultiHeadAttention):
     """`MultiHeadAttention` called as `attention(x)`: opens models that were saved with it."""
 
-    def __init__(self, *args, **kwargs) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.sent_mask = _SentMask(name="sent_mask")
 

@@ -1,11 +1,13 @@
 """The recurrent decoder, from ids to the next ones."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from keras_transformers.layers.bahdanau_attention import BahdanauAttention
 from keras_transformers.layers.masks import merge_masks
-from keras_transformers.utils import check_positive, check_rate
+from keras_transformers.utils import Tensor, check_positive, check_rate
 
 
 @keras.saving.register_keras_serializable(package="keras_transformers")
@@ -77,7 +79,7 @@ class RNNDecoder(keras.layers.Layer):
         *,
         attention: str | None = None,
         rate: float = 0.1,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         # Ids stay as they came: one that was cast to a half float would be another id.
         super().__init__(autocast=False, **kwargs)
@@ -142,7 +144,9 @@ class RNNDecoder(keras.layers.Layer):
         before = ops.concatenate([start["s"][:, None], states[:, :-1]], axis=1)
         return logits, self._attend(before, start)[1]
 
-    def start(self, memory, memory_mask=None, length: int | None = None) -> dict:
+    def start(
+        self, memory: Tensor, memory_mask: Tensor | None = None, length: int | None = None
+    ) -> dict[str, Tensor]:
         """Returns the state before the first token, for `step`.
 
         Args:
@@ -163,7 +167,9 @@ class RNNDecoder(keras.layers.Layer):
             state |= {"memory": memory, "keys": keys, "mask": memory_mask}
         return state
 
-    def step(self, ids, position, state: dict) -> tuple:
+    def step(
+        self, ids: Tensor, position: Tensor, state: dict[str, Tensor]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """Returns the logits `(batch, vocab_size)` after ids `(batch,)`, and the new state."""
         token = self.embedding(ids)
         s, context = self._read(token, state["s"], state)

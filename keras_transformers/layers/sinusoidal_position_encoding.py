@@ -1,6 +1,7 @@
 """Fixed position encodings."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
@@ -37,7 +38,7 @@ class SinusoidalPositionEncoding(keras.layers.Layer):
         [[0.0, 1.0, 0.0, 1.0], [0.84, 0.54, 0.01, 1.0], [0.91, -0.42, 0.02, 1.0]]
     """
 
-    def __init__(self, **kwargs) -> None:
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
 

@@ -1,15 +1,16 @@
 """Token embedding plus what tells the position."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
 
 from keras_transformers.layers.sinusoidal_position_encoding import SinusoidalPositionEncoding
-from keras_transformers.utils import check_positive
+from keras_transformers.utils import Tensor, check_positive
 
 
-def embedding_matrix(layer: keras.layers.Embedding):
+def embedding_matrix(layer: keras.layers.Embedding) -> Tensor:
     """Returns the vectors of all ids as the layer looks them up, quantized or with LoRA as well."""
     if layer.quantization_mode:
         return layer(ops.arange(layer.input_dim))
@@ -71,7 +72,7 @@ class TokenAndPositionEmbedding(keras.layers.Layer):
         *,
         positions: str = "trained",
         mask_zero: bool = True,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         # Ids stay as they came: one that was cast to a half float would be another id.
         super().__init__(autocast=False, **kwargs)

@@ -1,10 +1,13 @@
 """The encoder block of the Transformer."""
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
 
 from keras_transformers.layers import fast
 from keras_transformers.layers.multi_head_attention import MultiHeadAttention
-from keras_transformers.utils import check_positive, check_rate
+from keras_transformers.utils import Tensor, check_positive, check_rate
 
 
 @keras.saving.register_keras_serializable(package="keras_transformers")
@@ -70,11 +73,11 @@ class TransformerBlock(keras.layers.Layer):
         rate: float = 0.1,
         *,
         key_dim: int | None = None,
-        activation="relu",
+        activation: str | Callable[[Tensor], Tensor] = "relu",
         attention_dropout: float = 0.0,
         norm_first: bool = False,
         epsilon: float = 1e-6,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.embed_dim = check_positive("embed_dim", embed_dim)

@@ -1,5 +1,7 @@
 """The decoder of the Transformer, from ids to the next ones."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -8,7 +10,7 @@ from keras_transformers.layers.token_and_position_embedding import (
     embedding_matrix,
 )
 from keras_transformers.layers.transformer_decoder_block import TransformerDecoderBlock
-from keras_transformers.utils import check_positive, check_rate
+from keras_transformers.utils import Tensor, check_positive, check_rate
 
 
 @keras.saving.register_keras_serializable(package="keras_transformers")
@@ -72,7 +74,7 @@ class TransformerDecoder(keras.layers.Layer):
         num_blocks: int = 1,
         rate: float = 0.1,
         positions: str = "sinusoidal",
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         # Ids stay as they came: one that was cast to a half float would be another id.
         super().__init__(autocast=False, **kwargs)
@@ -129,11 +131,13 @@ class TransformerDecoder(keras.layers.Layer):
             return logits
         return logits, *(ops.stack(weights, axis=1) for weights in zip(*scores, strict=True))
 
-    def start(self, memory, memory_mask, length: int) -> list[dict]:
+    def start(self, memory: Tensor, memory_mask: Tensor, length: int) -> list[dict[str, Tensor]]:
         """Returns the state before the first token; see `TransformerDecoderBlock.start`."""
         return [block.start(memory, memory_mask, length) for block in self.blocks]
 
-    def step(self, ids, position, state: list[dict]) -> tuple:
+    def step(
+        self, ids: Tensor, position: Tensor, state: list[dict[str, Tensor]]
+    ) -> tuple[Tensor, list[dict[str, Tensor]]]:
         """Returns the logits `(batch, vocab_size)` after ids `(batch,)`, and the new state."""
         x, states = self.embedding(ids[:, None], offset=position), []
         for block, before in zip(self.blocks, state, strict=True):

@@ -1,5 +1,8 @@
 """The decoder block of the Transformer."""
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -7,6 +10,7 @@ from keras_transformers.layers import fast
 from keras_transformers.layers.masks import merge_masks
 from keras_transformers.layers.multi_head_attention import MultiHeadAttention
 from keras_transformers.layers.transformer_block import TransformerBlock
+from keras_transformers.utils import Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_transformers")
@@ -75,11 +79,11 @@ class TransformerDecoderBlock(TransformerBlock):
         rate: float = 0.1,
         *,
         key_dim: int | None = None,
-        activation="relu",
+        activation: str | Callable[[Tensor], Tensor] = "relu",
         attention_dropout: float = 0.0,
         norm_first: bool = False,
         epsilon: float = 1e-6,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         super().__init__(
             embed_dim,
@@ -141,7 +145,7 @@ class TransformerDecoderBlock(TransformerBlock):
         y = x + self.dropout(attended)
         return (y if self.norm_first else norm(y)), scores
 
-    def start(self, memory, memory_mask, length: int) -> dict:
+    def start(self, memory: Tensor, memory_mask: Tensor, length: int) -> dict[str, Tensor]:
         """Returns the state before the first position, for `step`.
 
         Args:
@@ -165,7 +169,9 @@ class TransformerDecoderBlock(TransformerBlock):
             "memory_mask": memory_mask,
         }
 
-    def step(self, inputs, position, state: dict) -> tuple:
+    def step(
+        self, inputs: Tensor, position: Tensor, state: dict[str, Tensor]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """Computes a single position; the equal of `call` at this position.
 
         Args:

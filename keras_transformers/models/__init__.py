@@ -1,5 +1,7 @@
 """Models: plain arguments in, `keras.Model` out."""
 
+from typing import TYPE_CHECKING
+
 from keras_transformers.models.bert_classifier import bert_classifier
 from keras_transformers.models.bert_encoder import BertEncoder
 from keras_transformers.models.encoder_classifier import encoder_classifier
@@ -36,4 +38,7 @@ __all__ = [
     "transformer_translator",
 ]
 
-__getattr__ = lazily(__name__, {"hub_classifier": "keras_transformers.hub"})
+if TYPE_CHECKING:
+    from keras_transformers.hub import hub_classifier
+else:
+    __getattr__ = lazily(__name__, {"hub_classifier": "keras_transformers.hub"})

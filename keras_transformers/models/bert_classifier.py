@@ -22,7 +22,7 @@ def check_tokenizer(tokenizer: WordPieceTokenizer, encoder: BertEncoder) -> None
 
 
 def bert_classifier(
-    encoder: str | PathLike | BertEncoder,
+    encoder: str | PathLike[str] | BertEncoder,
     num_classes: int = 4,
     *,
     trainable: bool = False,

@@ -1,6 +1,8 @@
 """BERT as a stack of Transformer blocks."""
 
+from collections.abc import Callable
 from os import PathLike
+from typing import Any
 
 import keras
 from keras import ops
@@ -11,7 +13,7 @@ from keras_transformers.checkpoints.write_bert import write_bert
 from keras_transformers.layers import TokenAndPositionEmbedding, TransformerBlock, fast
 from keras_transformers.layers.gelu_tanh import gelu_tanh
 from keras_transformers.text.bert_inputs import INPUTS
-from keras_transformers.utils import check_positive, check_rate, reading
+from keras_transformers.utils import Tensor, check_positive, check_rate, reading
 
 
 @keras.saving.register_keras_serializable(package="keras_transformers")
@@ -90,10 +92,10 @@ class BertEncoder(keras.Model):
         *,
         dropout: float = 0.1,
         attention_dropout: float = 0.1,
-        activation="gelu",
+        activation: str | Callable[[Tensor], Tensor] = "gelu",
         epsilon: float = 1e-12,
         pooler: bool = True,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.vocab_size = check_positive("vocab_size", vocab_size)
@@ -224,7 +226,9 @@ class BertEncoder(keras.Model):
         }
 
     @classmethod
-    def from_pretrained(cls, name_or_directory: str | PathLike, **kwargs) -> "BertEncoder":
+    def from_pretrained(
+        cls, name_or_directory: str | PathLike[str], **kwargs: Any
+    ) -> "BertEncoder":
         """Opens a BERT or DistilBERT that Hugging Face, or TensorFlow Hub, published.
 
         Args:
@@ -245,7 +249,7 @@ class BertEncoder(keras.Model):
         return cls.from_checkpoint(find_checkpoint(name_or_directory), **kwargs)
 
     @classmethod
-    def from_checkpoint(cls, directory: str | PathLike, **kwargs) -> "BertEncoder":
+    def from_checkpoint(cls, directory: str | PathLike[str], **kwargs: Any) -> "BertEncoder":
         """Opens a checkpoint whose local directory is known; otherwise as `from_pretrained`."""
         checkpoint = read_bert(directory)
         encoder = cls(**{**checkpoint.arguments, **kwargs})
@@ -253,7 +257,7 @@ class BertEncoder(keras.Model):
             assign_tensors(encoder, checkpoint.tensors)
         return encoder
 
-    def save_pretrained(self, directory: str | PathLike) -> None:
+    def save_pretrained(self, directory: str | PathLike[str]) -> None:
         """Writes `config.json` and `model.safetensors` as Hugging Face's libraries read them.
 
         An encoder without segments is written as a DistilBERT, any other as a BERT, in float32.

@@ -14,7 +14,7 @@ KINDS = {TextClassifier: "text classifier", Translator: "translator"}
 
 
 def load_trained(
-    path: str | os.PathLike, *kinds: type, trust: bool = False
+    path: str | os.PathLike[str], *kinds: type, trust: bool = False
 ) -> TextClassifier | Translator:
     """Opens a model that a training saved.
 

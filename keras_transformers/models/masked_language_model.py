@@ -1,6 +1,7 @@
 """A BERT with the head that it is pre-trained with."""
 
 from os import PathLike
+from typing import Any
 
 import keras
 
@@ -18,7 +19,7 @@ POSITIONS = "masked_positions"
 
 
 def masked_language_model(
-    encoder: str | PathLike | BertEncoder, tokenizer: WordPieceTokenizer | None = None
+    encoder: str | PathLike[str] | BertEncoder, tokenizer: WordPieceTokenizer | None = None
 ) -> "MaskedLanguageModel":
     """Builds a model that guesses masked tokens, to pre-train a BERT or to use a trained one.
 
@@ -86,7 +87,7 @@ class MaskedLanguageModel(keras.Model):
     """
 
     def __init__(
-        self, encoder: BertEncoder, tokenizer: WordPieceTokenizer | None = None, **kwargs
+        self, encoder: BertEncoder, tokenizer: WordPieceTokenizer | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**{"dtype": encoder.dtype_policy, **kwargs})
         self.encoder = encoder
@@ -118,7 +119,7 @@ class MaskedLanguageModel(keras.Model):
         shape = (batch, predictions, self.encoder.vocab_size)
         return keras.KerasTensor(shape, dtype=self.compute_dtype)
 
-    def save_pretrained(self, directory: str | PathLike, dtype: str = "float32") -> None:
+    def save_pretrained(self, directory: str | PathLike[str], dtype: str = "float32") -> None:
         """Writes encoder, head and tokeniser in Hugging Face's layout, a `BertForMaskedLM`.
 
         Args:

@@ -1,6 +1,8 @@
 """A classifier with its tokeniser in front."""
 
+import os
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -48,7 +50,7 @@ class TextClassifier(keras.Model):
         tokenizer: keras.layers.Layer,
         classifier: keras.Model,
         class_names: Sequence[str] | None = None,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.tokenizer = tokenizer
@@ -94,7 +96,13 @@ class TextClassifier(keras.Model):
         probabilities[order] = model.predict(batches, verbose=0)
         return probabilities
 
-    def export(self, filepath, *arguments, input_signature=None, **options) -> None:
+    def export(
+        self,
+        filepath: str | os.PathLike[str],
+        *arguments: Any,
+        input_signature: Any = None,
+        **options: Any,
+    ) -> None:
         """Exports a SavedModel that takes strings of shape `(batch,)`; see `keras.Model.export`."""
         signature = input_signature or [keras.InputSpec("string", (None,))]
         super().export(filepath, *arguments, input_signature=signature, **options)

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -9,13 +10,15 @@ import numpy as np
 from keras_transformers.data.tf_data import MULTIPLE, pad_to_multiple
 from keras_transformers.decoding import beam_search
 from keras_transformers.text.sentence_piece_tokenizer import END_ID, START_ID
-from keras_transformers.utils import check_positive, check_text, check_texts
+from keras_transformers.utils import Tensor, check_positive, check_text, check_texts
 
 # More than any sentence has. The memory that attention takes grows with the square of it.
 MAX_SOURCE_TOKENS = 4096
 
 
-def search(model: keras.Model, source_ids, beam: int, max_length: int) -> tuple:
+def search(
+    model: keras.Model, source_ids: Tensor, beam: int, max_length: int
+) -> tuple[Tensor, Tensor]:
     """Writes with a model of `Translator`; returns the ids and their scores, as `beam_search`."""
     return beam_search(
         model.get_layer("decoder"),
@@ -83,7 +86,7 @@ class Translator(keras.Model):
         target_tokenizer: keras.layers.Layer,
         model: keras.Model,
         max_length: int,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.source_tokenizer = source_tokenizer
@@ -113,7 +116,7 @@ class Translator(keras.Model):
         batch_size: int = 128,
         return_scores: bool = False,
         return_alignment: bool = False,
-    ) -> list[str] | tuple:
+    ) -> list[str] | tuple[Any, ...]:
         """Translates texts; those of like length share a batch.
 
         Args:
@@ -193,7 +196,9 @@ class Translator(keras.Model):
 
         return run
 
-    def align(self, text: str, translation: str | None = None) -> tuple:
+    def align(
+        self, text: str, translation: str | None = None
+    ) -> tuple[np.ndarray, list[str], list[str]]:
         """Returns what the model looked at in the source while it wrote.
 
         Args:
@@ -212,7 +217,9 @@ class Translator(keras.Model):
         scores, read, written = self.attention_scores(text, translation)
         return scores[-1], read, written
 
-    def attention_scores(self, text: str, translation: str | None = None) -> tuple:
+    def attention_scores(
+        self, text: str, translation: str | None = None
+    ) -> tuple[list[np.ndarray], list[str], list[str]]:
         """Returns the weights of all of the decoder's attentions while it wrote.
 
         The arguments are those of `align`, and so is the result, except that it begins with a

@@ -1,9 +1,17 @@
 """What a BERT takes, made of padded ids."""
 
+from typing import TYPE_CHECKING
+
+from keras_transformers.utils import Tensor
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
 INPUTS = ("input_word_ids", "input_mask", "input_type_ids")
 
 
-def bert_inputs(ids) -> dict:
+def bert_inputs(ids: Tensor) -> dict[str, "tf.Tensor"]:
     """Returns the three tensors that a BERT takes for one segment.
 
     Args:

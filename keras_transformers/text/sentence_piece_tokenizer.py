@@ -4,12 +4,17 @@ import base64
 import io
 from collections.abc import Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 
 from keras_transformers.text.encode_texts import encode_texts
-from keras_transformers.utils import check_positive, check_texts
+from keras_transformers.utils import Tensor, check_positive, check_texts
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
 
 PAD_ID, UNKNOWN_ID, START_ID, END_ID = range(4)
 UNITS = {"subword": "bpe", "character": "char", "word": "word"}
@@ -51,7 +56,7 @@ class SentencePieceTokenizer(keras.layers.Layer):
         (TensorShape([2, 3]), ['the rain', 'in the north'], ['▁the', '▁rain'])
     """
 
-    def __init__(self, pieces: bytes, **kwargs) -> None:
+    def __init__(self, pieces: bytes, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.pieces = pieces
         expected = ["<pad>", "<unk>", "<s>", "</s>"]
@@ -65,7 +70,7 @@ class SentencePieceTokenizer(keras.layers.Layer):
 
     @classmethod
     def train(
-        cls, texts: Sequence[str], vocab_size: int = 8000, *, unit: str = "subword", **kwargs
+        cls, texts: Sequence[str], vocab_size: int = 8000, *, unit: str = "subword", **kwargs: Any
     ) -> "SentencePieceTokenizer":
         """Learns its pieces from texts.
 
@@ -129,7 +134,7 @@ class SentencePieceTokenizer(keras.layers.Layer):
         """Returns the ids of each text without padding, for `bucketed_pairs`."""
         return encode_texts(texts, self.__call__)
 
-    def detokenize(self, ids):
+    def detokenize(self, ids: Tensor) -> "tf.Tensor":
         """Returns the texts of ids `(batch, length)`, a string tensor of shape `(batch,)`.
 
         What follows the first end or padding of a row does not count.
@@ -139,7 +144,7 @@ class SentencePieceTokenizer(keras.layers.Layer):
         ended = tf.cumsum(tf.cast((ids == END_ID) | (ids == PAD_ID), tf.int32), axis=1) > 0
         return self._tensorflow().detokenize(tf.ragged.boolean_mask(ids, ~ended))
 
-    def decode(self, ids) -> list[str]:
+    def decode(self, ids: Tensor) -> list[str]:
         """Returns the texts of ids `(batch, length)` as a list; see `detokenize`."""
         import tensorflow as tf
 

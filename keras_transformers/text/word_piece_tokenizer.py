@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -29,12 +30,16 @@ from keras_transformers.text.unicode_classes import (
     WORD,
     characters,
 )
-from keras_transformers.utils import replacing
+from keras_transformers.utils import Tensor, replacing
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
 
 # While a text is normalised, private characters stand for the special tokens found in it.
 _PLACEHOLDERS = {token: chr(0x100000 + i) for i, token in enumerate(SPECIAL_TOKENS)}
 # What is a word even where there is no blank beside it.
-SPLITS = {"punctuation": PUNCTUATION, "words": WORD, "blanks": None}
+SPLITS: dict[str, str | None] = {"punctuation": PUNCTUATION, "words": WORD, "blanks": None}
 
 
 @keras.saving.register_keras_serializable(package="keras_transformers")
@@ -111,7 +116,7 @@ class WordPieceTokenizer(keras.layers.Layer):
         clean_text: bool = True,
         split_chinese: bool = True,
         split: str = "punctuation",
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.vocabulary = _check_vocabulary(vocabulary)
@@ -128,7 +133,9 @@ class WordPieceTokenizer(keras.layers.Layer):
         self._allow_non_tensor_positional_args = True
 
     @classmethod
-    def from_pretrained(cls, name_or_directory: str | PathLike, **kwargs) -> "WordPieceTokenizer":
+    def from_pretrained(
+        cls, name_or_directory: str | PathLike[str], **kwargs: Any
+    ) -> "WordPieceTokenizer":
         r"""Opens the tokeniser of a BERT that Hugging Face, or TensorFlow Hub, published.
 
         Args:
@@ -157,11 +164,11 @@ class WordPieceTokenizer(keras.layers.Layer):
         return cls.from_checkpoint(find_checkpoint(name_or_directory), **kwargs)
 
     @classmethod
-    def from_checkpoint(cls, directory: str | PathLike, **kwargs) -> "WordPieceTokenizer":
+    def from_checkpoint(cls, directory: str | PathLike[str], **kwargs: Any) -> "WordPieceTokenizer":
         """Opens a checkpoint whose local directory is known; otherwise as `from_pretrained`."""
         return cls(**(read_tokenizer(Path(directory)) | kwargs))
 
-    def save_pretrained(self, directory: str | PathLike) -> None:
+    def save_pretrained(self, directory: str | PathLike[str]) -> None:
         """Writes `vocab.txt` and `tokenizer_config.json` as Hugging Face's libraries read them.
 
         Files of these names are replaced. The directory is made if it does not exist.
@@ -200,7 +207,7 @@ class WordPieceTokenizer(keras.layers.Layer):
             "input_type_ids": type_ids.to_tensor(shape=(None, length)),
         }
 
-    def tokenize(self, texts):
+    def tokenize(self, texts: Tensor) -> "tf.RaggedTensor":
         """Returns the ids of strings `(batch,)` without `[CLS]` and `[SEP]`, uncut.
 
         They are an int32 `tf.RaggedTensor` of shape `(batch, None)`.
@@ -212,7 +219,7 @@ class WordPieceTokenizer(keras.layers.Layer):
         known = tf.where(too_long, _PLACEHOLDERS["[UNK]"], words.flat_values)
         return self._word_pieces.tokenize(words.with_flat_values(known)).merge_dims(1, 2)
 
-    def words(self, texts):
+    def words(self, texts: Tensor) -> "tf.RaggedTensor":
         """Returns the words of strings `(batch,)` as they are before they are cut into pieces.
 
         They are strings in a `tf.RaggedTensor` of shape `(batch, None)`, cleaned and lower-cased,

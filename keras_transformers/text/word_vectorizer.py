@@ -1,6 +1,7 @@
 """Texts to word ids."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -41,7 +42,7 @@ class WordVectorizer(keras.layers.Layer):
         [[1, 2, 4, 3], [0, 0, 0, 0]]
     """
 
-    def __init__(self, vocab_size: int, maxlen: int, **kwargs) -> None:
+    def __init__(self, vocab_size: int, maxlen: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.vocab_size = check_positive("vocab_size", vocab_size)
         if vocab_size < 3:

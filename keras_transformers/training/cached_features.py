@@ -27,7 +27,7 @@ from keras_transformers.utils import is_sealed, replacing, seal
 def cached_features(
     encoder: keras.Model,
     sequences: Sequence[np.ndarray],
-    directory: str | os.PathLike,
+    directory: str | os.PathLike[str],
     *,
     batch_size: int = 64,
     progress: bool = True,

@@ -7,6 +7,7 @@ import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -26,19 +27,19 @@ from keras_transformers.utils import markdown_table, replacing
 LESSON_ACCURACY = {"from-scratch": 0.9124, "frozen-bert": 0.7888, "fine-tuned-bert": 0.8247}
 FROM_SCRATCH_STEPS = 500
 FINE_TUNING_STEPS = 500
-FINE_TUNING = {"head_epochs": Frozen.epochs, "learning_rate": 3e-4}
+FINE_TUNING: dict[str, Any] = {"head_epochs": Frozen.epochs, "learning_rate": 3e-4}
 
 
 def compare(
     news: News,
-    directory: str | os.PathLike,
+    directory: str | os.PathLike[str],
     *,
-    encoder: str | os.PathLike | None = None,
-    preprocessor: str | os.PathLike | None = None,
+    encoder: str | os.PathLike[str] | None = None,
+    preprocessor: str | os.PathLike[str] | None = None,
     seed: int = 0,
     resume: bool = False,
     verbose: int | str = "auto",
-) -> list[dict]:
+) -> list[dict[str, Any]]:
     """Trains every model on the same texts and under one seed.
 
     These are a linear classifier on words, which a small Transformer does not always beat; the

@@ -1,5 +1,7 @@
 """The optimizers BERT is trained with."""
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
@@ -99,7 +101,7 @@ def create_optimizer(
 class AdamWeightDecay(FusedStep, keras.optimizers.AdamW):
     """AdamW that leaves biases and normalisation layers out of the decay, reloaded or not."""
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # Not part of an optimizer's config: set from outside, it would be lost in a saved model.
         self.exclude_from_weight_decay(var_names=NOT_DECAYED)
@@ -109,7 +111,7 @@ class AdamWeightDecay(FusedStep, keras.optimizers.AdamW):
 class LambWeightDecay(keras.optimizers.Lamb):
     """LAMB with the decay inside the trust ratio; biases and normalisation layers have neither."""
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.exclude_from_weight_decay(var_names=NOT_DECAYED)
 

@@ -1,6 +1,7 @@
 """How well a model classifies texts."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +13,7 @@ RESAMPLES = 1000
 
 def evaluate(
     model: TextClassifier, texts: Sequence[str], labels: np.ndarray
-) -> tuple[dict, np.ndarray]:
+) -> tuple[dict[str, Any], np.ndarray]:
     """Classifies texts and compares the answers with their labels.
 
     Args:
@@ -44,7 +45,9 @@ def evaluate(
     return score(probabilities, labels, model.class_names), probabilities
 
 
-def score(probabilities: np.ndarray, labels: np.ndarray, class_names: Sequence[str]) -> dict:
+def score(
+    probabilities: np.ndarray, labels: np.ndarray, class_names: Sequence[str]
+) -> dict[str, Any]:
     """Compares class probabilities with the labels.
 
     Args:

@@ -1,6 +1,7 @@
 """How well a model translates."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,7 @@ MAX_GROUPS = 10
 
 def evaluate_translator(
     model: Translator, sources: Sequence[str], targets: Sequence[str], *, beam: int = 1
-) -> tuple[dict, list[str]]:
+) -> tuple[dict[str, Any], list[str]]:
     """Translates texts and compares the translations with given ones.
 
     Args:
@@ -51,7 +52,7 @@ def score_translations(
     targets: Sequence[str],
     translation_tokens: Sequence[Sequence[str]],
     target_tokens: Sequence[Sequence[str]],
-) -> dict:
+) -> dict[str, Any]:
     """Compares translations with given ones.
 
     Args:

@@ -3,6 +3,7 @@
 import os
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -24,14 +25,14 @@ from keras_transformers.training.training_steps import training_steps
 def fine_tune(
     model: TextClassifier,
     news: News,
-    directory: str | os.PathLike,
+    directory: str | os.PathLike[str],
     *,
-    arguments: dict,
+    arguments: dict[str, Any],
     resume: bool = False,
     verbose: int | str = "auto",
     distribute: str | None = None,
-    **settings,
-) -> dict:
+    **settings: Any,
+) -> dict[str, Any]:
     """Trains a classifier's encoder and head together, with the optimizer that BERT came with.
 
     Batches are grouped by length and dropout is on, in the encoder too. After each epoch the

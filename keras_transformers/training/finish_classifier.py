@@ -1,5 +1,7 @@
 """The end of a classifier's training."""
 
+from typing import Any
+
 from keras_transformers import plots
 from keras_transformers.data import News
 from keras_transformers.models import TextClassifier
@@ -8,8 +10,12 @@ from keras_transformers.training.run_directory import RunDirectory
 
 
 def finish_classifier(
-    run: RunDirectory, model: TextClassifier, news: News, history: list[dict], **found
-) -> dict:
+    run: RunDirectory,
+    model: TextClassifier,
+    news: News,
+    history: list[dict[str, Any]],
+    **found: Any,
+) -> dict[str, Any]:
     """Evaluates a trained classifier on the test texts and writes the results.
 
     Args:

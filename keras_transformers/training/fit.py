@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -17,6 +18,10 @@ from keras_transformers.distribution import (
 )
 from keras_transformers.utils import reading, replacing
 
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
 STATE_FILE = "state.npz"
 BEST_FILE = "best.npz"
 
@@ -26,12 +31,12 @@ def fit(
     make_batches: Callable[[int], object],
     *,
     epochs: int,
-    directory: str | os.PathLike,
-    validation=None,
+    directory: str | os.PathLike[str],
+    validation: "tf.data.Dataset[Any] | None" = None,
     resume: bool = False,
     verbose: int | str = "auto",
     distribute: str | None = None,
-) -> list[dict]:
+) -> list[dict[str, Any]]:
     """Trains a model, and keeps all of its state on disk after every epoch.
 
     A run that was stopped and resumed ends with the weights of one that went through. With
@@ -106,7 +111,7 @@ def _data(batches, validation, model, placement):
     return data
 
 
-def one_iterator(batches, model: keras.Model) -> dict:
+def one_iterator(batches: "tf.data.Dataset[Any]", model: keras.Model) -> dict[str, Any]:
     """Returns arguments of `keras.Model.fit` that let all epochs share one endless iterator.
 
     Keras makes two new ones for each epoch, which takes longer than a short epoch. One is possible
@@ -118,7 +123,7 @@ def one_iterator(batches, model: keras.Model) -> dict:
     return {"x": batches.repeat(), "steps_per_epoch": steps}
 
 
-def best_epoch(history: list[dict]) -> int:
+def best_epoch(history: list[dict[str, Any]]) -> int:
     """Returns the number, from 0, of the epoch of highest validation accuracy."""
     return max(range(len(history)), key=lambda epoch: history[epoch]["val_accuracy"])
 
@@ -206,7 +211,7 @@ def _state(model):
     return {name: branch for name, branch in tree.items() if name != "metrics_variables"}
 
 
-def _leaves(tree: dict) -> Iterator[tuple[dict, str, object]]:
+def _leaves(tree: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str, Any]]:
     """Yields the innermost dict, the name in it and the values of each variable."""
     for name, branch in list(tree.items()):
         if isinstance(branch, dict):

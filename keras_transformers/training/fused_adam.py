@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from keras_transformers.utils import Tensor
+
 
 class FusedStep:
     """Takes the step of an Adam or AdamW in TensorFlow's own kernel, where TensorFlow runs it.
@@ -12,7 +14,9 @@ class FusedStep:
     is added up first: Keras squares a word's rows one by one.
     """
 
-    def update_step(self, gradient, variable, learning_rate):
+    def update_step(
+        self, gradient: Tensor, variable: keras.Variable, learning_rate: Tensor
+    ) -> None:
         if keras.backend.backend() != "tensorflow" or self.amsgrad:
             super().update_step(gradient, variable, learning_rate)
             return

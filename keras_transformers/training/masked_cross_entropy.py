@@ -1,5 +1,7 @@
 """The loss of models that write, and how often they are right."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -32,7 +34,9 @@ class MaskedCrossEntropy(keras.losses.Loss):
         1.3863
     """
 
-    def __init__(self, label_smoothing: float = 0.0, name="masked_cross_entropy", **kwargs) -> None:
+    def __init__(
+        self, label_smoothing: float = 0.0, name: str = "masked_cross_entropy", **kwargs: Any
+    ) -> None:
         super().__init__(name=name, **kwargs)
         self.label_smoothing = label_smoothing
 

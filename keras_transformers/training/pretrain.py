@@ -4,6 +4,7 @@ import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -26,6 +27,10 @@ from keras_transformers.training.masked_cross_entropy import MaskedCrossEntropy,
 from keras_transformers.training.run_directory import RunDirectory
 from keras_transformers.training.settings import Pretraining
 
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
 # Layers, length of the vectors, heads, width of the feed-forward networks.
 SIZES = {"tiny": (2, 64, 2, 256), "mini": (2, 128, 2, 512), "small": (4, 128, 2, 512)}
 # After so many steps the model is tried on held-out texts, and all of its state kept.
@@ -36,13 +41,13 @@ MAX_HELD_OUT = 1000
 
 def pretrain(
     texts: Texts | Sequence[str],
-    directory: str | os.PathLike,
+    directory: str | os.PathLike[str],
     *,
     resume: bool = False,
     verbose: int | str = "auto",
     distribute: str | None = None,
-    **settings,
-) -> tuple[MaskedLanguageModel, dict]:
+    **settings: Any,
+) -> tuple[MaskedLanguageModel, dict[str, Any]]:
     """Pre-trains a BERT on texts: it learns word pieces, and then to guess masked ones.
 
     That is task 1 of Devlin et al., 2019 (arXiv 1810.04805), section 3.1; there is no prediction
@@ -171,7 +176,9 @@ def compile_masked_lm(
     )
 
 
-def evaluate_masked_lm(model: MaskedLanguageModel, batches) -> dict:
+def evaluate_masked_lm(
+    model: MaskedLanguageModel, batches: "tf.data.Dataset[Any]"
+) -> dict[str, Any]:
     """Measures how well a model guesses.
 
     Args:

@@ -8,7 +8,7 @@ import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -40,12 +40,14 @@ class RunDirectory:
             with other arguments, or a damaged record of them.
     """
 
-    def __init__(self, directory: str | os.PathLike, arguments: dict, resume: bool) -> None:
-        self.path = Path(directory)
-        self.checkpoint = self.path / "checkpoint"
+    def __init__(
+        self, directory: str | os.PathLike[str], arguments: dict[str, Any], resume: bool
+    ) -> None:
+        self.path: Path = Path(directory)
+        self.checkpoint: Path = self.path / "checkpoint"
         self.arguments = arguments
         self.resume = resume
-        self.started = time.perf_counter()
+        self.started: float = time.perf_counter()
         self._process = self.checkpoint / "process"
         self._check_alone()
         self._tidy()
@@ -98,9 +100,11 @@ class RunDirectory:
                 + "; ".join(changed)
             )
 
-    def fit(self, model: keras.Model, make_batches: Callable, **options) -> list[dict]:
+    def fit(
+        self, model: keras.Model, make_batches: Callable[[int], object], **options: Any
+    ) -> list[dict[str, Any]]:
         """Trains a model by `fit` and returns the history; what went before counts as prepared."""
-        self.prepared = time.perf_counter() - self.started
+        self.prepared: float = time.perf_counter() - self.started
         return fit(model, make_batches, directory=self.checkpoint, resume=self.resume, **options)
 
     def save(self, model: keras.Model) -> None:
@@ -111,13 +115,13 @@ class RunDirectory:
     def finish(
         self,
         model: keras.Model,
-        history: list[dict],
+        history: list[dict[str, Any]],
         *,
-        data: dict,
-        test: dict,
+        data: dict[str, Any],
+        test: dict[str, Any],
         figures: dict[str, "Figure"],
-        **found,
-    ) -> dict:
+        **found: Any,
+    ) -> dict[str, Any]:
         """Writes the results but the model itself.
 
         Args:

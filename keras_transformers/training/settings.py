@@ -25,7 +25,9 @@ POSITIVE = Kind(float, lambda x: 0 < x < math.inf, "a positive number", "RATE")
 NOT_NEGATIVE = Kind(float, lambda x: 0 <= x < math.inf, "a number of at least 0", "W")
 
 
-def setting(default: Any, kind: Kind | tuple | type, text: str, default_text: str | None = None):
+def setting(
+    default: Any, kind: Kind | tuple[str, ...] | type, text: str, default_text: str | None = None
+) -> Any:
     """Declares a setting: its default, its kind (or choices, or `bool`) and its help text."""
     told = default if default_text is None else default_text
     return dataclasses.field(
@@ -34,7 +36,7 @@ def setting(default: Any, kind: Kind | tuple | type, text: str, default_text: st
 
 
 class _Checked:
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             kind, value = field.metadata["kind"], getattr(self, field.name)
             if kind is bool or (value is None and field.default is None):

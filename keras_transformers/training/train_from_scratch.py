@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import os
+from typing import Any
 
 import keras
 
@@ -27,13 +28,13 @@ MIN_STEPS = 150
 
 def train_from_scratch(
     news: News,
-    directory: str | os.PathLike,
+    directory: str | os.PathLike[str],
     *,
     resume: bool = False,
     verbose: int | str = "auto",
     distribute: str | None = None,
-    **settings,
-) -> tuple[TextClassifier, dict]:
+    **settings: Any,
+) -> tuple[TextClassifier, dict[str, Any]]:
     """Trains a small Transformer on news texts and writes model, metrics and plots.
 
     The texts are tokenised once; batches are grouped by length; Adam, its rate falling from

@@ -1,8 +1,9 @@
 """Training of a classifier on the features of a frozen encoder."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -17,20 +18,24 @@ from keras_transformers.training.fused_adam import FusedAdam
 from keras_transformers.training.run_directory import RunDirectory
 from keras_transformers.training.settings import Frozen
 
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
 MAX_STEPS_PER_EXECUTION = 64
 
 
 def train_frozen(
     model: TextClassifier,
     news: News,
-    directory: str | os.PathLike,
+    directory: str | os.PathLike[str],
     *,
-    arguments: dict,
+    arguments: dict[str, Any],
     resume: bool = False,
     verbose: int | str = "auto",
     distribute: str | None = None,
-    **settings,
-) -> dict:
+    **settings: Any,
+) -> dict[str, Any]:
     """Trains the head of a classifier whose encoder stays as it is.
 
     The encoder runs once over each text; the head then trains on what it gave for as many epochs
@@ -82,9 +87,9 @@ def train_head(
     model: TextClassifier,
     features: np.ndarray,
     labels: np.ndarray,
-    directory: str | os.PathLike,
+    directory: str | os.PathLike[str],
     settings: Frozen,
-    **options,
+    **options: Any,
 ) -> None:
     """Trains the classifier's head alone, on `head_features`, on the way to something else."""
     head, make_batches = prepare_head(model, features, labels, settings)
@@ -94,7 +99,7 @@ def train_head(
 def head_features(
     model: TextClassifier,
     sequences: Sequence[np.ndarray],
-    directory: str | os.PathLike,
+    directory: str | os.PathLike[str],
     *,
     progress: bool = True,
 ) -> np.ndarray:
@@ -103,7 +108,9 @@ def head_features(
     return cached_features(encoder, sequences, Path(directory) / "features", progress=progress)
 
 
-def prepare_head(model: TextClassifier, features: np.ndarray, labels: np.ndarray, settings: Frozen):
+def prepare_head(
+    model: TextClassifier, features: np.ndarray, labels: np.ndarray, settings: Frozen
+) -> tuple[keras.Model, Callable[[int], "tf.data.Dataset[Any]"]]:
     """Returns the classifier's compiled head and what makes its batches, for `fit`."""
     head = model.classifier.get_layer("head")
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -22,13 +23,13 @@ from keras_transformers.training.settings import Translation
 
 def train_translator(
     pairs: Pairs,
-    directory: str | os.PathLike,
+    directory: str | os.PathLike[str],
     *,
     resume: bool = False,
     verbose: int | str = "auto",
     distribute: str | None = None,
-    **settings,
-) -> tuple[Translator, dict]:
+    **settings: Any,
+) -> tuple[Translator, dict[str, Any]]:
     """Trains a translator on sentence pairs and writes model, metrics and plots.
 
     At each position the model is given the target up to there and learns to predict the next

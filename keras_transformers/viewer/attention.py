@@ -3,6 +3,7 @@
 import base64
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from keras import ops
@@ -36,7 +37,7 @@ class Attention:
     """
 
     name: str
-    scores: np.ndarray | Sequence
+    scores: np.ndarray | Sequence[Any]
     tokens: Sequence[str]
     keys: Sequence[str] | None = None
     second_start: int | None = None
@@ -59,7 +60,7 @@ class Attention:
             )
         self.second_start = int(self.second_start)
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """Returns it as the page reads it; the weights are as exact as 1/255 at least."""
         layers, heads = self.scores.shape[:2]
         # A byte for the square root, because weights are small in long texts.

@@ -11,6 +11,7 @@ import string
 import warnings
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +26,7 @@ FRAME_PIXELS = (420, 760)
 
 
 def attention_view(
-    scores: np.ndarray | Sequence,
+    scores: np.ndarray | Sequence[Any],
     tokens: Sequence[str],
     keys: Sequence[str] | None = None,
     *,
@@ -86,7 +87,7 @@ class AttentionView:
     def __init__(
         self, attentions: Sequence[Attention], title: str = "Attention", caption: str = ""
     ) -> None:
-        self.attentions = list(attentions)
+        self.attentions: list[Attention] = list(attentions)
         self.title = title
         self.caption = caption
 
@@ -97,7 +98,7 @@ class AttentionView:
         ]
         return f"<AttentionView: {'; '.join(parts)}>"
 
-    def save(self, path: str | os.PathLike) -> None:
+    def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the page to a file, which opens in a browser without the internet.
 
         Raises:

@@ -1,36 +1,16 @@
 """The site in a real browser, from the disk: nothing fails or comes from the internet."""
 
-import shutil
 from pathlib import Path
 
 import pytest
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-
 SITE = Path(__file__).parents[2] / "site"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 PAGES = sorted(path for path in SITE.rglob("*.html") if path.name != "404.html")
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(not PAGES, reason="needs a site: run `make site`"),
-    pytest.mark.skipif(not CHROMIUM, reason="needs chromium, for instance Debian's"),
 ]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(params=["light", "dark"])

@@ -1,7 +1,6 @@
 """The viewer in a browser: pointing, clicking and typing change what is shown, and nothing else."""
 
 import re
-import shutil
 
 import numpy as np
 import pytest
@@ -9,31 +8,8 @@ import pytest
 from keras_transformers.models import masked_language_model
 from keras_transformers.viewer import Attention, AttentionView, attention_view, view
 
-sync_api = pytest.importorskip(
-    "playwright.sync_api", reason="needs Playwright: pip install playwright", exc_type=ImportError
-)
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
-SWITCHES = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM, reason="needs Chromium on the path"),
-]
+pytestmark = pytest.mark.browser
 TOKENS = ["[CLS]", "rain", "fell", "again", "[SEP]"]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -13,13 +13,13 @@ from support.bert_checkpoints import (
     assert_equal_weights,
 )
 
-from keras_transformers.checkpoints.find_checkpoint import find_checkpoint
+from keras_transformers.checkpoints import find_checkpoint
 from keras_transformers.models import BertEncoder
 
 FIND = """
-import json, sys, time
-from keras_transformers.checkpoints import find_checkpoint as module
+import importlib, json, sys, time
 
+module = importlib.import_module("keras_transformers.checkpoints.find_checkpoint")
 module._TIMEOUT = 1
 for name in sys.argv[1:]:
     start = time.perf_counter()

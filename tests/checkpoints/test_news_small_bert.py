@@ -8,8 +8,7 @@ import pytest
 from safetensors.numpy import load_file
 from support.checks import numpy
 
-from keras_transformers.checkpoints.encoder_at_hand import encoder_at_hand
-from keras_transformers.checkpoints.find_checkpoint import find_checkpoint
+from keras_transformers.checkpoints import encoder_at_hand, find_checkpoint
 from keras_transformers.data import MaskingVocabulary, load_news, mask_tokens
 from keras_transformers.hub import HubLayer, HubTokenizer, bert_pair
 from keras_transformers.models import BertEncoder, fill_mask, masked_language_model

@@ -9,9 +9,12 @@ from keras import ops
 
 from keras_transformers.layers.fast.switch import is_on
 from keras_transformers.layers.masks import masked_softmax
+from keras_transformers.utils import Tensor
 
 
-def attention(layer: keras.layers.Layer, query, value) -> Callable | None:
+def attention(
+    layer: keras.layers.Layer, query: Tensor, value: Tensor
+) -> Callable[..., tuple[Tensor, Tensor]] | None:
     """Chooses the form in which a `MultiHeadAttention` computes the least.
 
     Args:
@@ -35,7 +38,13 @@ def attention(layer: keras.layers.Layer, query, value) -> Callable | None:
     return None
 
 
-def folded(layer, query, value, mask, training):
+def folded(
+    layer: keras.layers.Layer,
+    query: Tensor,
+    value: Tensor,
+    mask: Tensor | None,
+    training: bool | None,
+) -> tuple[Tensor, Tensor]:
     r"""Attends by the products of the matrices, where heads are at least as wide as the values.
 
     What a query `x` and a key `y` have to do with each other is
@@ -68,7 +77,13 @@ def folded(layer, query, value, mask, training):
     return attended, ops.transpose(weights, (0, 2, 1, 3))
 
 
-def for_one_query(layer, query, value, mask, training):
+def for_one_query(
+    layer: keras.layers.Layer,
+    query: Tensor,
+    value: Tensor,
+    mask: Tensor | None,
+    training: bool | None,
+) -> tuple[Tensor, Tensor]:
     r"""Attends for a single query; keys and values of all positions would be most of the work.
 
     The query goes through the key's matrix, and what it gathers of `y` through the value's:

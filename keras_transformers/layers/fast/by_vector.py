@@ -5,9 +5,10 @@ from collections.abc import Callable
 from keras import ops
 
 from keras_transformers.layers.fast.switch import is_on
+from keras_transformers.utils import Tensor
 
 
-def by_vector(function: Callable, x):
+def by_vector(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """Applies a function of vectors to floats of shape `(batch, length, dim)`.
 
     TensorFlow has a single kernel for matrix product, bias and activation, which takes nothing but

@@ -1,5 +1,7 @@
 """Layer normalisation with its gradient written out."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -40,7 +42,7 @@ class LayerNormalization(keras.layers.LayerNormalization):
         [[-1.0, 1.0]]
     """
 
-    def __init__(self, epsilon: float = 1e-3, **kwargs) -> None:
+    def __init__(self, epsilon: float = 1e-3, **kwargs: Any) -> None:
         super().__init__(epsilon=epsilon, **kwargs)
 
     def call(self, inputs):
