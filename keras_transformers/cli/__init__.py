@@ -4,6 +4,8 @@ import argparse
 import os
 import sys
 
+import keras
+
 from keras_transformers.cli import (
     compare,
     evaluate,
@@ -15,20 +17,30 @@ from keras_transformers.cli import (
     view,
 )
 from keras_transformers.cli.options import PROGRAM
+from keras_transformers.distribution import is_another_process_gone
 from keras_transformers.utils import one_line
 
-STOPPED = 130
+STOPPED, LEFT_ALONE = 130, 3
 
 
 def console() -> None:
     """Runs the command line and ends the process."""
+    _take_backend(parse())
     code = main()
-    if code == STOPPED:
-        # Threads of TensorFlow's that an interrupt left waiting can keep a process from ending.
+    if code in (STOPPED, LEFT_ALONE):
+        # Threads of TensorFlow's that an interrupt left waiting can keep a process from ending, and
+        # JAX waits for processes that are no more.
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
     sys.exit(code)
+
+
+def _take_backend(options):
+    """Begins anew where another backend than Keras has loaded is asked for; it loads but one."""
+    if options.backend and options.backend != keras.backend.backend():
+        os.environ["KERAS_BACKEND"] = options.backend
+        os.execv(sys.executable, sys.orig_argv)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -42,6 +54,11 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"{PROGRAM}: stopped", file=sys.stderr)
         return STOPPED
+    except RuntimeError as error:
+        if not is_another_process_gone(error):
+            raise
+        print(f"{PROGRAM}: error: another process is gone: {one_line(error)}", file=sys.stderr)
+        return LEFT_ALONE
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -49,6 +66,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = _Parser(
         prog=PROGRAM, description="Transformers in Keras 3: train, evaluate and use them."
     )
+    parser.set_defaults(backend=None)
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for command in (train, compare, evaluate, predict, translate, pretrain, fill_mask, view):
         command.add_parser(commands)
@@ -62,5 +80,15 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 
 
 class _Parser(argparse.ArgumentParser):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        # Before a command or behind it.
+        self.add_argument(
+            "--backend",
+            choices=("tensorflow", "jax"),
+            default=argparse.SUPPRESS,
+            help="what Keras computes with (default: KERAS_BACKEND, or tensorflow)",
+        )
+
     def error(self, message):
         self.exit(2, f"{self.prog}: error: {message}\n")

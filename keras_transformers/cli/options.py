@@ -3,7 +3,9 @@
 import argparse
 import dataclasses
 import itertools
+import os
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -89,6 +91,31 @@ def add_run(
         help=f"where the results go (default: {output})",
     )
     parser.add_argument("--resume", action="store_true", help="continue a run that was stopped")
+
+
+def add_distribute(parser: argparse.ArgumentParser) -> None:
+    """Adds over which devices a training is spread."""
+    parser.add_argument(
+        "--distribute",
+        choices=("data", "model"),
+        help="spread the training over all devices, and over the processes that the environment "
+        "names as Keras does, by --backend jax: each batch (data), or the weights over the devices "
+        "of a process and each batch over the processes (model)",
+    )
+
+
+def join(options: argparse.Namespace) -> None:
+    """Joins the processes of a training that is spread; the first alone writes and prints."""
+    if options.distribute is None:
+        return
+    from keras_transformers.distribution import check_backend, is_first_process, join_processes
+
+    check_backend()
+    join_processes()
+    if not is_first_process():
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # libraries print too
+        options.elsewhere = tempfile.TemporaryDirectory(prefix=PROGRAM)
+        options.output = Path(options.elsewhere.name)
 
 
 def add_seed(parser: argparse.ArgumentParser) -> None:

@@ -6,10 +6,12 @@ from keras_transformers.cli import report
 from keras_transformers.cli.options import (
     TEXTS_HELP,
     Commands,
+    add_distribute,
     add_run,
     add_settings,
     check_writable,
     given,
+    join,
 )
 from keras_transformers.training.settings import Pretraining
 
@@ -25,11 +27,13 @@ def add_parser(commands: Commands) -> None:
     )
     add_run(parser, "runs/pretrain", TEXTS_HELP, nargs="+")
     add_settings(parser, Pretraining)
+    add_distribute(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Pre-trains a BERT."""
+    join(options)
     check_writable(options.output)
     from keras_transformers.data import load_texts
     from keras_transformers.training import pretrain
@@ -39,6 +43,7 @@ def run(options: argparse.Namespace) -> int:
         options.output,
         resume=options.resume,
         verbose=report.verbose(),
+        distribute=options.distribute,
         **given(options, Pretraining),
     )
     test = metrics["test"]

@@ -13,11 +13,13 @@ from keras_transformers.cli.options import (
     PAIRS_HELP,
     SMALL_BERT,
     Commands,
+    add_distribute,
     add_hub_encoder,
     add_run,
     add_settings,
     check_writable,
     given,
+    join,
 )
 from keras_transformers.training.settings import (
     FineTuning,
@@ -49,6 +51,7 @@ def _add_from_scratch(models):
     )
     add_run(parser, "runs/from-scratch")
     add_settings(parser, FromScratch)
+    add_distribute(parser)
     parser.set_defaults(run=train_from_scratch)
 
 
@@ -74,6 +77,7 @@ def _add_fine_tuned_bert(models):
     _add_native_encoder(parser, SMALL_BERT)
     add_run(parser, "runs/fine-tuned-bert")
     add_settings(parser, FineTuning, Head, Reading)
+    add_distribute(parser)
     parser.set_defaults(run=train_bert, name="fine-tuned-bert", published=ENCODER, fine_tune=True)
 
 
@@ -98,6 +102,7 @@ def _add_hf_bert(models):
         learning_rate=f"the highest learning rate (default: {frozen.learning_rate}; with "
         f"--fine-tune {tuned.learning_rate})",
     )
+    add_distribute(parser)
     parser.set_defaults(
         run=train_bert, name="hf-bert", published=HUGGING_FACE_BERT, batch_size=tuned.batch_size
     )
@@ -112,6 +117,7 @@ def _add_translator(models):
     )
     add_run(parser, "runs/translator", PAIRS_HELP)
     add_settings(parser, Translation)
+    add_distribute(parser)
     parser.set_defaults(run=train_translator)
 
 
@@ -127,6 +133,7 @@ def _add_native_encoder(parser, published):
 
 def train_from_scratch(options: argparse.Namespace) -> int:
     """Trains the from-scratch classifier."""
+    join(options)
     check_writable(options.output)
     from keras_transformers.data import load_news
     from keras_transformers.training import train_from_scratch
@@ -137,6 +144,7 @@ def train_from_scratch(options: argparse.Namespace) -> int:
         options.output,
         resume=options.resume,
         verbose=report.verbose(),
+        distribute=options.distribute,
         **given(options, FromScratch),
     )
     return report.print_run(model, news, metrics, options.output)
@@ -144,6 +152,7 @@ def train_from_scratch(options: argparse.Namespace) -> int:
 
 def train_translator(options: argparse.Namespace) -> int:
     """Trains a translator."""
+    join(options)
     check_writable(options.output)
     from keras_transformers.data import load_pairs
     from keras_transformers.training import train_translator
@@ -154,6 +163,7 @@ def train_translator(options: argparse.Namespace) -> int:
         options.output,
         resume=options.resume,
         verbose=report.verbose(),
+        distribute=options.distribute,
         **given(options, Translation),
     )
     report.print_translation_test(metrics["test"])
@@ -190,6 +200,7 @@ def train_frozen_bert(options: argparse.Namespace) -> int:
 
 def train_bert(options: argparse.Namespace) -> int:
     """Trains a classifier on a BERT of our own blocks, frozen or fine-tuned."""
+    join(options)
     check_writable(options.output)
     from keras_transformers.data import load_news
     from keras_transformers.models import bert_classifier
@@ -216,6 +227,7 @@ def train_bert(options: argparse.Namespace) -> int:
         arguments={"model": options.name, "encoder": encoder} | head.record() | reading.record(),
         resume=options.resume,
         verbose=report.verbose(),
+        distribute=options.distribute,
         **settings,
     )
     return report.print_run(model, news, metrics, options.output)

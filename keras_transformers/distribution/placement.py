@@ -7,6 +7,7 @@ import numpy as np
 from keras.distribution import DeviceMesh, LayoutMap, TensorLayout
 
 from keras_transformers.distribution.layout_map import layout_map
+from keras_transformers.distribution.processes import check_backend
 
 
 class Placement:
@@ -31,11 +32,7 @@ class Placement:
             raise ValueError(
                 f"`distribute` must be 'data' or 'model'. Received: distribute={distribute!r}"
             )
-        if keras.backend.backend() != "jax":
-            raise ValueError(
-                "`distribute` needs JAX: choose the backend 'jax', by --backend or KERAS_BACKEND. "
-                f"Received: the backend {keras.backend.backend()!r}"
-            )
+        check_backend()
         import jax
 
         devices = jax.devices()

@@ -46,6 +46,24 @@ def join_processes() -> None:
         raise ValueError(f"process {number} of {count} could not join: {error}") from error
 
 
+def check_backend() -> None:
+    """Refuses to spread a training by another backend than JAX."""
+    if keras.backend.backend() != "jax":
+        raise ValueError(
+            "`distribute` needs JAX: --backend jax, or KERAS_BACKEND=jax in the environment. "
+            f"Received: the backend {keras.backend.backend()!r}"
+        )
+
+
+def is_another_process_gone(error: RuntimeError) -> bool:
+    """Whether an error comes of another process that ended."""
+    if keras.backend.backend() != "jax":
+        return False
+    import jax
+
+    return isinstance(error, jax.errors.JaxRuntimeError) and jax.process_count() > 1
+
+
 def is_first_process() -> bool:
     """Whether this is the process that writes and prints."""
     if keras.backend.backend() != "jax":
