@@ -1,8 +1,10 @@
 """The command line: one file for each command."""
 
 import argparse
+import logging
 import os
 import sys
+import warnings
 
 from keras_transformers.cli import (
     compare,
@@ -22,6 +24,7 @@ STOPPED = 130
 
 def console() -> None:
     """Runs the command line and ends the process."""
+    _quieten()
     code = main()
     if code == STOPPED:
         # Threads of TensorFlow's that an interrupt left waiting can keep a process from ending.
@@ -29,6 +32,15 @@ def console() -> None:
         sys.stderr.flush()
         os._exit(code)
     sys.exit(code)
+
+
+def _quieten():
+    """Leaves out what libraries say to programmers; Python's -W and PYTHONWARNINGS still count."""
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+        warnings.filterwarnings("default", module="keras_transformers")
+        warnings.formatwarning = lambda message, *_, **__: f"{PROGRAM}: {message}\n"
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from keras_transformers.training.progress import training_line
 from keras_transformers.utils import reading, replacing
 
 STATE_FILE = "state.npz"
@@ -24,6 +25,7 @@ def fit(
     validation=None,
     resume: bool = False,
     verbose: int | str = "auto",
+    name: str | None = None,
 ) -> list[dict]:
     """Trains a model, and keeps all of its state on disk after every epoch.
 
@@ -40,7 +42,9 @@ def fit(
         validation: optional `tf.data.Dataset`, evaluated after every epoch; the model must be
             compiled with the metric `accuracy`.
         resume: bool, whether to go on from the last finished epoch kept in `directory`.
-        verbose: as for `keras.Model.fit`.
+        verbose: as for `keras.Model.fit`, or "line" for one line, of all epochs, on standard
+            output; in a log one every few seconds.
+        name: optional str that such a line begins with, by default the model's name.
 
     Returns:
         For each epoch a dict of its metrics, its `seconds`, those of the validation included,
@@ -64,15 +68,16 @@ def fit(
         if keras.backend.backend() == "jax":
             # Else Keras takes the batch that shows it the metrics' shapes out of the training.
             model.evaluate(make_batches(done).take(1), verbose=0)
-        model.fit(
-            **one_iterator(make_batches(done), model),
-            initial_epoch=done,
-            epochs=epochs,
-            validation_data=validation,
-            callbacks=[_KeepEveryEpoch(directory, history)],
-            shuffle=False,  # the batches come shuffled
-            verbose=verbose,
-        )
+        with training_line(name or model.name, verbose) as shown:
+            model.fit(
+                **one_iterator(make_batches(done), model),
+                initial_epoch=done,
+                epochs=epochs,
+                validation_data=validation,
+                callbacks=[_KeepEveryEpoch(directory, history), *shown["callbacks"]],
+                shuffle=False,  # the batches come shuffled
+                verbose=shown["verbose"],
+            )
     if validation is not None:
         with reading(directory / BEST_FILE), np.load(directory / BEST_FILE) as best:
             model.set_weights([best[f"arr_{i}"] for i in range(len(best.files))])

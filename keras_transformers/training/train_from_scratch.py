@@ -42,7 +42,7 @@ def train_from_scratch(
         news: the texts to train and to test on.
         directory: where the results go, see `RunDirectory`; made if it is not there.
         resume: bool, whether to go on from the last finished epoch of a run that was stopped.
-        verbose: as for `keras.Model.fit`.
+        verbose: as for `keras.Model.fit`, or "line" for one line of all epochs.
         **settings: fields of `keras_transformers.training.settings.FromScratch`, such as `epochs`,
             `batch_size`, `seed`, `jit` and the sizes of `transformer_classifier`.
 

@@ -45,7 +45,7 @@ def train_frozen(
             the next training with this encoder and these texts.
         arguments: dict, what the model was made of, for the record.
         resume: bool, whether to go on from the last finished epoch of a run that was stopped.
-        verbose: as for `keras.Model.fit`.
+        verbose: as for `keras.Model.fit`, or "line" for one line of all epochs.
         **settings: fields of `keras_transformers.training.settings.Frozen`: `epochs`,
             `batch_size`, `learning_rate`, `seed`.
 

@@ -38,7 +38,7 @@ def train_translator(
         pairs: what to train and to test on.
         directory: where the results go, see `RunDirectory`; made if it is not there.
         resume: bool, whether to go on from the last finished epoch of a run that was stopped.
-        verbose: as for `keras.Model.fit`.
+        verbose: as for `keras.Model.fit`, or "line" for one line of all epochs.
         **settings: fields of `keras_transformers.training.settings.Translation`, such as `model`,
             `epochs`, `seed` and sizes.
 
