@@ -104,7 +104,8 @@ class _Line(keras.callbacks.Callback):
             self.progress = Progress(self.name, self.params["epochs"] * steps, self.before)
 
     def on_train_batch_end(self, batch, logs=None):
-        self._show(batch + 1, logs)
+        # Of steps executed at once Keras counts those that an epoch no longer has, too.
+        self._show(min(batch + 1, self.params["steps"]), logs)
 
     def on_epoch_end(self, epoch, logs=None):
         self.validation = {key: logs[key] for key in logs if key == "val_accuracy"}

@@ -111,7 +111,10 @@ def test_what_else_verbose_may_be_is_for_keras(verbose):
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 3])
-def test_a_training_that_goes_on_begins_where_it_was(at_once, terminal, tmp_path, capsys):
+def test_a_training_that_goes_on_begins_where_it_was(
+    at_once, terminal, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LOOKS", 0)
     rows = np.ones((8, 2), "float32"), np.ones(8, "int32")
     batches = tf.data.Dataset.from_tensor_slices(rows).batch(2)
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2, activation="softmax")])
@@ -130,6 +133,8 @@ def test_a_training_that_goes_on_begins_where_it_was(at_once, terminal, tmp_path
     fit(model, lambda epoch: batches, epochs=3, resume=True, **options)
     out = capsys.readouterr().out
     assert out.startswith("\rsmall 4/12 ")
+    counts = [int(look.split()[1].split("/")[0]) for look in out.split("\r")[1:]]
+    assert counts == sorted(counts)
     assert "\rsmall 12/12 " in out
     assert "val_accuracy=" in out
     assert out.count("\n") == 1
