@@ -18,7 +18,8 @@ help:
 
 lesson: .venv/ready
 	$(BIN)/python -m keras_transformers compare --output runs/lesson $(if $(DATA),--data '$(DATA)')
-	@echo 'The notebooks that explain all of it are in notebooks/: `make notebooks` opens them.'
+	@echo
+	@echo '`make notebooks` opens the notebooks that explain all of it; `make lesson DATA=DIR` takes news of yours.'
 
 # File by file: much of a test is tracing, which keeps one core busy.
 TWO_AT_A_TIME := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder

@@ -13,6 +13,7 @@ import zipfile
 import keras
 import numpy as np
 import pytest
+from support.printed_commands import printed_commands
 
 from keras_transformers import cli
 from keras_transformers.models import BertEncoder, transformer_classifier
@@ -62,13 +63,23 @@ def test_train_prints_progress_test_and_examples(trained, news_directory):
     metrics = json.loads((output / "metrics.json").read_text())
     lines = printed.splitlines()
     assert lines[0] == f"Data: {news_directory}: 200 training and 40 test texts in 4 classes"
-    assert any(line.startswith("4/4 ") and "accuracy: " in line for line in lines)
+    assert any(line.startswith("from-scratch 4/4 ") and "accuracy=" in line for line in lines)
     assert f"Test accuracy {metrics['test']['accuracy']:.4f}" in printed
     for name, scores in metrics["test"]["classes"].items():
         row = [name, f"{scores['precision']:.4f}", f"{scores['recall']:.4f}"]
         assert [*row, f"{scores['support']:.0f}"] in [line.split() for line in lines]
     assert len([line for line in lines if "; it is " in line]) == 4
-    assert str(output) in lines[-1]
+    for name in ("training.png", "confusion_matrix.png"):
+        assert f"  {output / name}" in lines
+
+
+def test_what_train_says_to_type_next_can_be_typed(trained, run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where the viewer's page goes
+    for words in printed_commands(trained[1]):
+        code, out, err = run(*words)
+        assert code == 0, err
+        assert out
+    assert (tmp_path / "attention.html").is_file()
 
 
 def test_train_leaves_its_results(trained):
@@ -109,8 +120,7 @@ def test_train_defaults_are_the_lessons(run, calls, tmp_path, monkeypatch):
     [(news, directory, options)] = calls
     assert len(news.train_texts) == 800
     assert str(directory) == "runs/from-scratch"
-    del options["verbose"]
-    assert options == {"resume": False}  # the rest is as the settings have it
+    assert options == {"resume": False, "verbose": "line"}  # the rest is as the settings have it
     assert FromScratch().record() == {
         "epochs": None,
         "batch_size": 128,
@@ -647,19 +657,33 @@ def test_wrong_fine_tuning_option(refused, option, value):
 # --- compare ---------------------------------------------------------------------------------
 
 
-def test_compare_prints_the_table_it_keeps(news_directory, tmp_path, run, monkeypatch):
+def test_compare_prints_a_table_and_where_the_rest_is(news_directory, tmp_path, run, monkeypatch):
     calls = {}
 
     def compare(news, directory, **options):
         calls.update(options, rows=len(news.train_texts))
-        (directory / "comparison.md").write_text("the table\n")
+        measured = {"trainable_weights": 1234, "seconds": 9.6, "accuracy": 0.875}
+        interval = {"accuracy_interval": (0.8, 0.95)}
+        return [
+            {"model": "bag-of-words", "lesson_accuracy": None} | measured | interval,
+            {"model": "from-scratch", "lesson_accuracy": 0.9124} | measured | interval,
+        ]
 
     monkeypatch.setattr("keras_transformers.training.compare", compare)
     options = ["--data", news_directory, "--output", tmp_path, "--rows", 50, "--encoder", "there"]
     code, out, err = run("compare", *options)
     assert code == 0, err
     assert "50 of 200 training texts drawn with seed 0" in out
-    assert "the table" in out
+    expected = ["1,234", "10", "0.8750", "(0.800", "to", "0.950)"]
+    rows = [line.split() for line in out.splitlines()]
+    assert ["bag-of-words", *expected] in rows
+    assert ["from-scratch", *expected, "0.9124"] in rows
+    assert max(map(len, out.split("\nmodel ")[1].split("\n\n")[0].splitlines())) <= 80
+    assert str(tmp_path / "comparison.md") in out
+    assert str(tmp_path / "comparison.png") in out
+    assert calls["verbose"] == "line"
+    models = {str(cli.parse(words).model) for words in printed_commands(out)}
+    assert models == {str(tmp_path / "fine-tuned-bert")}
     assert calls["rows"] == 50
     assert calls["encoder"] == "there"
 

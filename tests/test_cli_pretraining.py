@@ -4,6 +4,7 @@ import importlib
 import json
 
 import pytest
+from support.printed_commands import printed_commands
 
 from keras_transformers import cli
 from keras_transformers.data import load_news
@@ -37,7 +38,7 @@ def test_pretrains_on_files(trained, files):
     assert metrics["arguments"]["size"] == "tiny"
 
 
-def test_says_how_well_it_guesses(trained, files, run, monkeypatch):
+def test_says_how_well_it_guesses_and_what_to_type_next(trained, files, run, monkeypatch, tmp_path):
     module = importlib.import_module("keras_transformers.training.pretrain")
     monkeypatch.setattr(module, "STEPS_BETWEEN_CHECKPOINTS", 10)
     code, out, err = run("pretrain", *SETTINGS, "--data", *files, "--output", trained, "--resume")
@@ -46,6 +47,14 @@ def test_says_how_well_it_guesses(trained, files, run, monkeypatch):
     assert out.startswith(f"Data: the lines of {', '.join(files)}\n")
     assert f"{test['accuracy']:.4f} of {test['tokens']:,} masked pieces" in out
     assert f"perplexity {test['perplexity']:.1f}" in out
+    assert f"  {trained / 'training.png'}\n" in out
+    monkeypatch.chdir(tmp_path)  # where the viewer's page goes
+    *used, train = printed_commands(out)
+    for words in used:
+        code, out, err = run(*words)
+        assert code == 0, err
+        assert out
+    assert cli.parse(train).encoder == str(trained)
 
 
 def test_fills_masks(trained, run):

@@ -2,8 +2,10 @@
 
 import io
 import json
+import shutil
 
 import pytest
+from support.printed_commands import printed_commands
 
 from keras_transformers import cli
 from keras_transformers.data import date_pairs
@@ -43,6 +45,20 @@ def test_trains_is_evaluated_and_translates(trained, pairs_directory, run, monke
     assert len(one.splitlines()) == 2
     monkeypatch.setattr("sys.stdin", io.StringIO("3 May 2021\n7 June '99\n"))
     assert run("translate", trained, "--beam", 2)[:2] == (0, one)
+
+
+def test_says_what_to_type_next(trained, pairs_directory, run, tmp_path):
+    shutil.copytree(trained, tmp_path / "run")
+    options = ["--model", trained.name, "--data", pairs_directory, "--output", tmp_path / "run"]
+    code, out, err = run(*TRAIN, *options, "--resume")
+    assert code == 0, err
+    assert f"  {tmp_path / 'run' / 'training.png'}\n" in out
+    commands = printed_commands(out)
+    assert len(commands) == (2 if trained.name == "rnn" else 3)
+    for words in commands:
+        code, out, err = run(*words)
+        assert code == 0, err
+        assert out
 
 
 def test_draws_an_alignment_where_there_is_attention(trained, tmp_path, run):

@@ -1,8 +1,10 @@
 """The command line: one file for each command."""
 
 import argparse
+import logging
 import os
 import sys
+import warnings
 
 import keras
 
@@ -26,6 +28,7 @@ STOPPED, LEFT_ALONE = 130, 3
 def console() -> None:
     """Runs the command line and ends the process."""
     _take_backend(parse())
+    _quieten()
     code = main()
     if code in (STOPPED, LEFT_ALONE):
         # Threads of TensorFlow's that an interrupt left waiting can keep a process from ending, and
@@ -41,6 +44,15 @@ def _take_backend(options):
     if options.backend and options.backend != keras.backend.backend():
         os.environ["KERAS_BACKEND"] = options.backend
         os.execv(sys.executable, sys.orig_argv)
+
+
+def _quieten():
+    """Leaves out what libraries say to programmers; Python's -W and PYTHONWARNINGS still count."""
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+        warnings.filterwarnings("default", module="keras_transformers")
+        warnings.formatwarning = lambda message, *_, **__: f"{PROGRAM}: {message}\n"
 
 
 def main(arguments: list[str] | None = None) -> int:

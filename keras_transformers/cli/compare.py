@@ -3,6 +3,7 @@
 import argparse
 
 from keras_transformers.cli import report
+from keras_transformers.cli.next_commands import after_classifier, print_next
 from keras_transformers.cli.options import (
     Commands,
     add_hub_encoder,
@@ -44,19 +45,22 @@ def run(options: argparse.Namespace) -> int:
     news = load_news(options.data)
     if options.rows:
         news = draw_news(news, options.rows, options.seed)
-    compare(
+    rows = compare(
         news,
         options.output,
         encoder=options.encoder,
         preprocessor=options.preprocessor,
         seed=options.seed,
         resume=options.resume,
-        verbose=report.verbose(),
+        verbose="line",
     )
-    print(f"\n{(options.output / 'comparison.md').read_text()}")
+    report.print_comparison(rows)
     print(
-        f"The table is in {options.output / 'comparison.md'}, its picture in "
-        f"{options.output / 'comparison.png'}; in {options.output} each model has a directory with "
-        "model.keras, metrics.json and pictures."
+        f"\nThe whole table is in {options.output / 'comparison.md'}, its picture in "
+        f"{options.output / 'comparison.png'};\n{options.output} has a directory for each model, "
+        "with model.keras, metrics.json and pictures."
+    )
+    print_next(
+        *after_classifier(options.output / "fine-tuned-bert", news.test_texts[0], options.data)
     )
     return 0

@@ -3,6 +3,7 @@
 import argparse
 
 from keras_transformers.cli import report
+from keras_transformers.cli.next_commands import after_pretraining, print_next
 from keras_transformers.cli.options import (
     TEXTS_HELP,
     Commands,
@@ -38,11 +39,12 @@ def run(options: argparse.Namespace) -> int:
     from keras_transformers.data import load_texts
     from keras_transformers.training import pretrain
 
+    texts = load_texts(options.data)
     _, metrics = pretrain(
-        load_texts(options.data),
+        texts,
         options.output,
         resume=options.resume,
-        verbose=report.verbose(),
+        verbose="line",
         distribute=options.distribute,
         **given(options, Pretraining),
     )
@@ -51,4 +53,6 @@ def run(options: argparse.Namespace) -> int:
         f"\nHeld-out texts: {test['accuracy']:.4f} of {test['tokens']:,} masked pieces guessed "
         f"right, perplexity {test['perplexity']:.1f}"
     )
-    return report.print_end(metrics, options.output)
+    report.print_results(metrics, options.output)
+    print_next(*after_pretraining(options.output, next(iter(texts)), options.data))
+    return 0

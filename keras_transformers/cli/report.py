@@ -1,29 +1,26 @@
 """What the commands print."""
 
-import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from keras_transformers.data import News, Pairs
-from keras_transformers.models import TextClassifier, Translator
-
-
-def verbose() -> int:
-    """Returns how `keras.Model.fit` is to report: a bar in a terminal, else a line an epoch."""
-    return 1 if sys.stdout.isatty() else 2
+if TYPE_CHECKING:
+    from keras_transformers.data import News, Pairs
+    from keras_transformers.models import TextClassifier, Translator
 
 
-def print_run(model: TextClassifier, news: News, metrics: dict[str, Any], output: Path) -> int:
-    """Prints what came of a training; returns the exit code."""
+def print_classifier(
+    model: "TextClassifier", news: "News", metrics: dict[str, Any], output: Path
+) -> None:
+    """Prints what came of a classifier's training."""
     print_test(metrics["test"])
     _print_examples(model, news)
-    return print_end(metrics, output)
+    print_results(metrics, output)
 
 
-def print_end(metrics: dict[str, Any], output: Path) -> int:
-    """Prints how long a training took and where its results are; returns the exit code."""
-    print(f"\nTrained in {metrics['seconds']:.0f} s; all results are in {output}")
-    return 0
+def print_results(metrics: dict[str, Any], output: Path) -> None:
+    """Prints how long a training took and where its results and pictures are."""
+    print(f"\nTrained in {metrics['seconds']:.0f} s; all results are in {output}, the pictures:")
+    print(*(f"  {path}" for path in sorted(output.glob("*.png"))), sep="\n")
 
 
 def print_test(test: dict[str, Any]) -> None:
@@ -53,7 +50,20 @@ def print_translation_test(test: dict[str, Any]) -> None:
     )
 
 
-def print_translations(model: Translator, pairs: Pairs, count: int = 4) -> None:
+def print_comparison(rows: list[dict[str, Any]]) -> None:
+    """Prints what `compare` measured."""
+    print("\nmodel            trained weights  seconds  test accuracy (95 %)     lesson's")
+    for row in rows:
+        low, high = row["accuracy_interval"]
+        accuracy = f"{row['accuracy']:.4f} ({low:.3f} to {high:.3f})"
+        lesson = f"{row['lesson_accuracy']:8.4f}" if row["lesson_accuracy"] else ""
+        print(
+            f"{row['model']:15}  {row['trainable_weights']:15,}  {row['seconds']:7.0f}  "
+            f"{accuracy}  {lesson}".rstrip()
+        )
+
+
+def print_translations(model: "Translator", pairs: "Pairs", count: int = 4) -> None:
     """Prints the translations of the first test sentences."""
     print("\nFrom the test part:")
     sources, targets = pairs.test_sources[:count], pairs.test_targets[:count]

@@ -9,6 +9,11 @@ from keras_transformers.checkpoints.encoder_at_hand import (
 )
 from keras_transformers.checkpoints.find_checkpoint import NEWS_SMALL_BERT
 from keras_transformers.cli import report
+from keras_transformers.cli.next_commands import (
+    after_classifier,
+    after_translator,
+    print_next,
+)
 from keras_transformers.cli.options import (
     PAIRS_HELP,
     SMALL_BERT,
@@ -143,11 +148,11 @@ def train_from_scratch(options: argparse.Namespace) -> int:
         news,
         options.output,
         resume=options.resume,
-        verbose=report.verbose(),
+        verbose="line",
         distribute=options.distribute,
         **given(options, FromScratch),
     )
-    return report.print_run(model, news, metrics, options.output)
+    return _end_classifier(model, news, metrics, options)
 
 
 def train_translator(options: argparse.Namespace) -> int:
@@ -162,13 +167,18 @@ def train_translator(options: argparse.Namespace) -> int:
         pairs,
         options.output,
         resume=options.resume,
-        verbose=report.verbose(),
+        verbose="line",
         distribute=options.distribute,
         **given(options, Translation),
     )
     report.print_translation_test(metrics["test"])
     report.print_translations(model, pairs)
-    return report.print_end(metrics, options.output)
+    report.print_results(metrics, options.output)
+    attention = metrics["arguments"]["model"] != "rnn"
+    print_next(
+        *after_translator(options.output, pairs.test_sources[0], options.data, attention=attention)
+    )
+    return 0
 
 
 def train_frozen_bert(options: argparse.Namespace) -> int:
@@ -192,10 +202,10 @@ def train_frozen_bert(options: argparse.Namespace) -> int:
         options.output,
         arguments=made_of | head.record(),
         resume=options.resume,
-        verbose=report.verbose(),
+        verbose="line",
         **settings,
     )
-    return report.print_run(model, news, metrics, options.output)
+    return _end_classifier(model, news, metrics, options, trust=True)
 
 
 def train_bert(options: argparse.Namespace) -> int:
@@ -226,11 +236,17 @@ def train_bert(options: argparse.Namespace) -> int:
         options.output,
         arguments={"model": options.name, "encoder": encoder} | head.record() | reading.record(),
         resume=options.resume,
-        verbose=report.verbose(),
+        verbose="line",
         distribute=options.distribute,
         **settings,
     )
-    return report.print_run(model, news, metrics, options.output)
+    return _end_classifier(model, news, metrics, options)
+
+
+def _end_classifier(model, news, metrics, options, *, trust=False):
+    report.print_classifier(model, news, metrics, options.output)
+    print_next(*after_classifier(options.output, news.test_texts[0], options.data, trust=trust))
+    return 0
 
 
 def _prepare(seed, head):

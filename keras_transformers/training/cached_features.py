@@ -1,10 +1,12 @@
 """The features of a frozen encoder, computed once and kept on disk."""
 
 import hashlib
+import itertools
 import json
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 import keras
@@ -21,6 +23,7 @@ from keras_transformers.data.tf_data import compiles_each_shape
 from keras_transformers.hub.hub_layer import HubLayer
 from keras_transformers.hub.native_features import native_features
 from keras_transformers.text import bert_inputs
+from keras_transformers.training.progress import Progress
 from keras_transformers.utils import is_sealed, replacing, seal
 
 
@@ -43,7 +46,8 @@ def cached_features(
         sequences: the ids of each text, without padding.
         directory: where features are kept; made if it is not there.
         batch_size: int, sequences in a batch; two batches are computed at a time.
-        progress: bool, whether to show a progress bar on standard error.
+        progress: bool, whether to show a line with a bar on standard output; in a log one every
+            few seconds.
 
     Returns:
         float32 array of shape `(len(sequences), dim)`, read from the file as it is used.
@@ -80,8 +84,6 @@ def _is_whole(path, shape):
 
 
 def _compute(encoder, sequences, shape, batch_size, progress):
-    from tqdm import tqdm
-
     run = _compiled(encoder, sequences)
     features = np.empty(shape, dtype="float32")
 
@@ -95,11 +97,12 @@ def _compute(encoder, sequences, shape, batch_size, progress):
     lengths = bucket_lengths(sequences, XLA_LENGTHS if compiles_each_shape() else None)
     batches = plan_batches(sequences, batch_size, lengths)[::-1]
     with (
-        tqdm(total=len(sequences), unit=" texts", desc="features", disable=not progress) as bar,
+        closing(Progress("features", len(sequences))) if progress else nullcontext() as bar,
         ThreadPoolExecutor(2 if keras.backend.backend() == "tensorflow" else 1) as pool,
     ):
-        for done in pool.map(compute, batches):
-            bar.update(done)
+        for done in itertools.accumulate(pool.map(compute, batches)):
+            if bar:
+                bar.show(done)
     return features
 
 

@@ -54,7 +54,7 @@ def compare(
         preprocessor: the preprocessing model of a TensorFlow Hub encoder.
         seed: int, of all that is random.
         resume: bool, whether to go on where an earlier comparison was stopped.
-        verbose: as for `keras.Model.fit`.
+        verbose: as for `keras.Model.fit`, or "line" for one line of all epochs.
 
     Returns:
         For each model a dict with `model`, `weights`, `trainable_weights`, `rows`, `epochs`,
@@ -74,7 +74,12 @@ def compare(
     for handle in pair:
         load_saved_model(handle)  # fails before anything is trained, if it fails
     trainings |= _bert_trainings(news, pair, options)
-    rows = [_train(name, training, directory, seed) for name, training in trainings.items()]
+    rows = []
+    for name, training in trainings.items():
+        # A line begins with the name; the linear model has none.
+        if verbose != "line" or name == "bag-of-words":
+            print(f"\n{name}", flush=True)
+        rows.append(_train(name, training, directory, seed))
     _write(directory, rows, news)
     return rows
 
@@ -130,7 +135,6 @@ def _bag_of_words(news):
 
 
 def _train(name, training, directory, seed):
-    print(f"\n{name}", flush=True)
     keras.utils.set_random_seed(seed)
     metrics = training(directory / name)
     test, epochs = metrics["test"], metrics["epochs"]

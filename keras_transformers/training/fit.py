@@ -16,6 +16,7 @@ from keras_transformers.distribution import (
     is_first_process,
     to_numpy,
 )
+from keras_transformers.training.progress import training_line
 from keras_transformers.utils import reading, replacing
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def fit(
     resume: bool = False,
     verbose: int | str = "auto",
     distribute: str | None = None,
+    name: str | None = None,
 ) -> list[dict[str, Any]]:
     """Trains a model, and keeps all of its state on disk after every epoch.
 
@@ -52,10 +54,12 @@ def fit(
         validation: optional `tf.data.Dataset`, evaluated after every epoch; the model must be
             compiled with the metric `accuracy`.
         resume: bool, whether to go on from the last finished epoch kept in `directory`.
-        verbose: as for `keras.Model.fit`.
+        verbose: as for `keras.Model.fit`, or "line" for one line, of all epochs, on standard
+            output; in a log one every few seconds.
         distribute: None for one device; `"data"` or `"model"` for all devices of all processes, see
             `Placement`, of which the first alone reads and writes the state. A run may be resumed
             on other devices than it began on.
+        name: optional str that such a line begins with, by default the model's name.
 
     Returns:
         For each epoch a dict of its metrics, its `seconds`, those of the validation included,
@@ -82,17 +86,18 @@ def fit(
     if done < epochs:
         if keras.backend.backend() == "jax":
             # Else Keras takes the batch that shows it the metrics' shapes out of the training.
-            shown = make_batches(done)
-            shown = placement.batches(shown) if placement else shown
-            model.evaluate(shown, steps=1, verbose=0)
-        model.fit(
-            **_data(make_batches(done), validation, model, placement),
-            initial_epoch=done,
-            epochs=epochs,
-            callbacks=[_KeepEveryEpoch(directory, history)],
-            shuffle=False,  # the batches come shuffled
-            verbose=verbose,
-        )
+            first = make_batches(done)
+            first = placement.batches(first) if placement else first
+            model.evaluate(first, steps=1, verbose=0)
+        with training_line(name or model.name, verbose) as shown:
+            model.fit(
+                **_data(make_batches(done), validation, model, placement),
+                initial_epoch=done,
+                epochs=epochs,
+                callbacks=[_KeepEveryEpoch(directory, history), *shown["callbacks"]],
+                shuffle=False,  # the batches come shuffled
+                verbose=shown["verbose"],
+            )
     if placement:
         placement.gather()
     if validation is not None:

@@ -105,7 +105,10 @@ class RunDirectory:
     ) -> list[dict[str, Any]]:
         """Trains a model by `fit` and returns the history; what went before counts as prepared."""
         self.prepared: float = time.perf_counter() - self.started
-        return fit(model, make_batches, directory=self.checkpoint, resume=self.resume, **options)
+        options |= {"directory": self.checkpoint, "resume": self.resume}
+        # `compare` names the directories after the models.
+        name = self.arguments.get("model", self.path.resolve().name)
+        return fit(model, make_batches, name=name, **options)
 
     def save(self, model: keras.Model) -> None:
         """Writes the trained model, for users, to `model.keras`."""
