@@ -45,6 +45,7 @@ RANKS = [
     "errors",
     "layers",
     "decoding",
+    "distribution",
     "data",
     "checkpoints",
     "text",

@@ -19,30 +19,37 @@ from keras_transformers.cli import (
     view,
 )
 from keras_transformers.cli.options import PROGRAM
-from keras_transformers.distribution import is_another_process_gone
+from keras_transformers.distribution.processes import is_another_process_gone
 from keras_transformers.utils import one_line
 
 STOPPED, LEFT_ALONE = 130, 3
+# JAX ends a process, with a stack trace, when the first of several is gone; see `announce_end`.
+NOT_EVEN_FATAL = "4"
 
 
 def console() -> None:
     """Runs the command line and ends the process."""
-    _take_backend(parse())
+    _begin_anew(parse())
     _quieten()
     code = main()
     if code in (STOPPED, LEFT_ALONE):
         # Threads of TensorFlow's that an interrupt left waiting can keep a process from ending, and
-        # JAX waits for processes that are no more.
+        # JAX would wait for the processes that are gone.
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
     sys.exit(code)
 
 
-def _take_backend(options):
-    """Begins anew where another backend than Keras has loaded is asked for; it loads but one."""
+def _begin_anew(options):
+    """Starts this command again where what it asks for must be known before anything is loaded."""
+    wanted = {}
     if options.backend and options.backend != keras.backend.backend():
-        os.environ["KERAS_BACKEND"] = options.backend
+        wanted["KERAS_BACKEND"] = options.backend
+    if options.distribute and os.environ["TF_CPP_MIN_LOG_LEVEL"] != NOT_EVEN_FATAL:
+        wanted["TF_CPP_MIN_LOG_LEVEL"] = NOT_EVEN_FATAL
+    if wanted:
+        os.environ.update(wanted)
         os.execv(sys.executable, sys.orig_argv)
 
 
@@ -69,7 +76,6 @@ def main(arguments: list[str] | None = None) -> int:
     except RuntimeError as error:
         if not is_another_process_gone(error):
             raise
-        print(f"{PROGRAM}: error: another process is gone: {one_line(error)}", file=sys.stderr)
         return LEFT_ALONE
 
 
@@ -78,7 +84,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = _Parser(
         prog=PROGRAM, description="Transformers in Keras 3: train, evaluate and use them."
     )
-    parser.set_defaults(backend=None)
+    parser.set_defaults(backend=None, distribute=None)
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for command in (train, compare, evaluate, predict, translate, pretrain, fill_mask, view):
         command.add_parser(commands)

@@ -108,9 +108,14 @@ def join(options: argparse.Namespace) -> None:
     """Joins the processes of a training that is spread; the first alone writes and prints."""
     if options.distribute is None:
         return
-    from keras_transformers.distribution import check_backend, is_first_process, join_processes
+    from keras_transformers.distribution import is_first_process, join_processes
+    from keras_transformers.distribution.processes import announce_end, check_backend
 
     check_backend()
+    announce_end(
+        f"{PROGRAM}: error: ended, for another process of the training is gone or this one was "
+        "stopped; start all of them again with --resume"
+    )
     join_processes()
     if not is_first_process():
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # libraries print too

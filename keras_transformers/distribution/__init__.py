@@ -1,22 +1,7 @@
 """Trainings on several devices and machines, by JAX."""
 
 from keras_transformers.distribution.layout_map import layout_map
-from keras_transformers.distribution.placement import Placement, to_numpy
-from keras_transformers.distribution.processes import (
-    check_backend,
-    from_first_process,
-    is_another_process_gone,
-    is_first_process,
-    join_processes,
-)
+from keras_transformers.distribution.placement import Placement
+from keras_transformers.distribution.processes import is_first_process, join_processes
 
-__all__ = [
-    "Placement",
-    "check_backend",
-    "from_first_process",
-    "is_another_process_gone",
-    "is_first_process",
-    "join_processes",
-    "layout_map",
-    "to_numpy",
-]
+__all__ = ["Placement", "is_first_process", "join_processes", "layout_map"]

@@ -10,12 +10,9 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from keras_transformers.distribution import (
-    Placement,
-    from_first_process,
-    is_first_process,
-    to_numpy,
-)
+from keras_transformers.distribution import Placement, is_first_process
+from keras_transformers.distribution.placement import to_numpy
+from keras_transformers.distribution.processes import from_first_process
 from keras_transformers.training.progress import training_line
 from keras_transformers.utils import reading, replacing
 
