@@ -19,7 +19,7 @@ from keras_transformers.cli import (
     view,
 )
 from keras_transformers.cli.options import PROGRAM
-from keras_transformers.distribution.processes import is_another_process_gone
+from keras_transformers.distribution.processes import is_one_of_several
 from keras_transformers.utils import one_line
 
 STOPPED, LEFT_ALONE = 130, 3
@@ -32,9 +32,9 @@ def console() -> None:
     _begin_anew(parse())
     _quieten()
     code = main()
-    if code in (STOPPED, LEFT_ALONE):
+    if code == STOPPED or (code and is_one_of_several()):
         # Threads of TensorFlow's that an interrupt left waiting can keep a process from ending, and
-        # JAX would wait for the processes that are gone.
+        # JAX would wait for processes that are gone, or wait for this one.
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
@@ -73,8 +73,8 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"{PROGRAM}: stopped", file=sys.stderr)
         return STOPPED
-    except RuntimeError as error:
-        if not is_another_process_gone(error):
+    except RuntimeError:
+        if not is_one_of_several():
             raise
         return LEFT_ALONE
 

@@ -1,6 +1,6 @@
 """Where the weights and batches of a training lie."""
 
-from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -8,6 +8,9 @@ from keras.distribution import DeviceMesh, LayoutMap, TensorLayout
 
 from keras_transformers.distribution.layout_map import layout_map
 from keras_transformers.distribution.processes import check_backend
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 class Placement:
@@ -55,10 +58,9 @@ class Placement:
         for variable in self._variables():
             variable.assign(to_numpy(variable.value))
 
-    def batches(self, dataset) -> Iterator[tuple]:
-        """Yields what a `tf.data.Dataset` gives, over and over, each process its share of it."""
-        for batch in dataset.repeat().as_numpy_iterator():
-            yield keras.tree.map_structure(self._place_rows, batch)
+    def batches(self, dataset: "tf.data.Dataset[Any]") -> keras.utils.PyDataset:
+        """Returns a dataset of which each process has its share, for `keras.Model.fit`."""
+        return _Shares(dataset, self._place_rows)
 
     def _place_rows(self, rows):
         return self._place(rows, ("batch",) if len(rows) % self.groups == 0 else ())
@@ -73,7 +75,25 @@ class Placement:
         return [*self.model.variables, *self.model.optimizer.variables]
 
 
-def to_numpy(value) -> np.ndarray:
+class _Shares(keras.utils.PyDataset):
+    """Batches where they are computed with; taken in their order, from 0 on in each epoch."""
+
+    def __init__(self, dataset, place):
+        super().__init__()
+        self.dataset = dataset
+        self.place = place
+
+    @property
+    def num_batches(self):
+        return len(self.dataset)
+
+    def __getitem__(self, index):
+        if index == 0:
+            self.batches = self.dataset.as_numpy_iterator()
+        return keras.tree.map_structure(self.place, next(self.batches))
+
+
+def to_numpy(value: Any) -> np.ndarray:
     """Returns the whole of an array that may lie in parts; all processes must ask for it."""
     if getattr(value, "is_fully_addressable", True) or value.is_fully_replicated:
         return keras.ops.convert_to_numpy(value)

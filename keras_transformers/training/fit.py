@@ -80,17 +80,21 @@ def fit(
         history = _as_in_first_process(model, history)
         placement.scatter()
     done = len(history)
+
+    def taken(batches):
+        return placement.batches(batches) if placement and batches is not None else batches
+
     if done < epochs:
         if keras.backend.backend() == "jax":
             # Else Keras takes the batch that shows it the metrics' shapes out of the training.
-            first = make_batches(done)
-            first = placement.batches(first) if placement else first
-            model.evaluate(first, steps=1, verbose=0)
+            model.evaluate(taken(make_batches(done)), steps=1, verbose=0)
+        batches = make_batches(done)
         with training_line(name or model.name, verbose) as shown:
             model.fit(
-                **_data(make_batches(done), validation, model, placement),
+                **({"x": taken(batches)} if placement else one_iterator(batches, model)),
                 initial_epoch=done,
                 epochs=epochs,
+                validation_data=taken(validation),
                 callbacks=[_KeepEveryEpoch(directory, history), *shown["callbacks"]],
                 shuffle=False,  # the batches come shuffled
                 verbose=shown["verbose"],
@@ -100,17 +104,6 @@ def fit(
     if validation is not None:
         model.set_weights(_best_weights(model, directory / BEST_FILE))
     return history
-
-
-def _data(batches, validation, model, placement):
-    """Returns arguments of `keras.Model.fit`."""
-    if placement is None:
-        return one_iterator(batches, model) | {"validation_data": validation}
-    data = {"x": placement.batches(batches), "steps_per_epoch": len(batches)}
-    if validation is not None:
-        data["validation_data"] = placement.batches(validation)
-        data["validation_steps"] = len(validation)
-    return data
 
 
 def one_iterator(batches: "tf.data.Dataset[Any]", model: keras.Model) -> dict[str, Any]:

@@ -1,0 +1,55 @@
+"""A small training, run as a process of its own: spread_training.py DIRECTORY DISTRIBUTE EPOCHS.
+
+Devices and processes come from the environment; DISTRIBUTE is none, data or model. The weights go
+to DIRECTORY/weights-PROCESS.npz.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from keras_transformers.data import bucketed_batches
+from keras_transformers.distribution import join_processes
+from keras_transformers.models import transformer_classifier
+from keras_transformers.training import fit
+
+ROWS, BATCH = 100, 24  # the last batch has 4 rows
+
+directory, distribute, epochs = sys.argv[1:]
+number = os.environ.get("KERAS_DISTRIBUTION_PROCESS_ID", "0")
+join_processes()
+
+rng = np.random.default_rng(0)
+ids = [rng.integers(1, 64, size=rng.integers(2, 9)) for _ in range(ROWS)]
+labels = np.array([row[0] % 3 for row in ids])
+keras.utils.set_random_seed(0)
+model = transformer_classifier(64, 8, 8, 2, 8, 3)
+model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+
+
+def batches(first_epoch, seed=0):
+    return bucketed_batches(
+        ids, labels, batch_size=BATCH, lengths=[8], seed=seed, first_epoch=first_epoch
+    )
+
+
+history = fit(
+    model,
+    batches,
+    epochs=int(epochs),
+    # Only the first process has what an earlier run left.
+    directory=Path(directory, "state" if number == "0" else f"other-{number}"),
+    validation=batches(0, seed=None),
+    resume=True,
+    verbose=0,
+    distribute=None if distribute == "none" else distribute,
+)
+assert len(history) == int(epochs)
+np.savez(
+    Path(directory, f"weights-{number}.npz"),
+    *model.get_weights(),
+    accuracy=[epoch["val_accuracy"] for epoch in history],
+)
