@@ -3,8 +3,8 @@
     .venv/bin/python benchmarks/scale.py
 
 Measures on JAX a training step of BERT-base on this machine, and how long two processes on it take
-to add up as many numbers as it has weights, which is what they tell each other in a step. The rest is
-arithmetic from these and from the figures of PUBLISHED, which are not measured.
+to add up as many numbers as it has weights, which is what they tell each other in a step. The rest
+is arithmetic from these and from the figures of PUBLISHED, which are not measured.
 """
 
 import os
@@ -31,7 +31,7 @@ def main() -> None:
     speed = per_token * BATCH * LENGTH / seconds
     reduced = max(float(line) for line in together("add-up", str(int(weights))))
     print(f"{weights / 1e6:.0f} million weights, {per_token / 1e6:.0f} million operations a token")
-    print(f"here: {seconds:.1f} s a step of {BATCH} x {LENGTH}, {speed / 1e9:.0f} GFLOP/s; ")
+    print(f"here: {seconds:.1f} s a step of {BATCH} x {LENGTH}, {speed / 1e9:.0f} GFLOP/s")
     print(f"two processes add up {weights / 1e6:.0f} million numbers in {reduced:.2f} s\n")
     machines = [
         ("this machine", 1, speed, None),
