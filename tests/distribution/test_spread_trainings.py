@@ -1,24 +1,33 @@
 """A training on several devices and processes is the training on one, whatever they are."""
 
+import json
 import os
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from keras_transformers.cli import main
+from keras_transformers.distribution import join_processes
+
 SCRIPT = Path(__file__).parents[1] / "support" / "spread_training.py"
 TIMEOUT = 300
+
+
+def free_address():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{free.getsockname()[1]}"
 
 
 def start(directory, distribute, *, devices=1, processes=1, epochs=2):
     """Starts all processes of a training on so many virtual devices in all."""
     directory.mkdir(exist_ok=True)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+    address = free_address()
     running = []
     for number in range(processes):
         env = os.environ | {
@@ -80,3 +89,70 @@ def test_a_run_is_resumed_on_other_devices(on_one_device, tmp_path):
     train(tmp_path / "run", "data", devices=8, epochs=1)
     ends = train(tmp_path / "run", "data", devices=2, processes=2)
     assert_equal(ends, on_one_device)
+
+
+def command(output, *options):
+    """A training at the command line that takes some seconds once it has begun."""
+    sizes = ["--epochs", 40, "--maxlen", 4, "--vocab-size", 200, "--embed-dim", 8, "--ff-dim", 8]
+    return ["train", "from-scratch", "--data", "sample", "--output", output, *sizes, *options]
+
+
+def start_commands(output, *options):
+    address = free_address()
+    words = command(output, "--backend", "jax", "--distribute", "data", *options)
+    return [
+        subprocess.Popen(
+            [sys.executable, "-m", "keras_transformers", *map(str, words)],
+            env=os.environ
+            | {
+                "KERAS_DISTRIBUTION_JOB_ADDRESSES": address,
+                "KERAS_DISTRIBUTION_NUM_PROCESSES": "2",
+                "KERAS_DISTRIBUTION_PROCESS_ID": str(number),
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(2)
+    ]
+
+
+def kept_weights(output):
+    with np.load(output / "checkpoint" / "state.npz") as state:
+        assert len(json.loads(str(state["history"]))) == 40
+        return {name: state[name] for name in state.files if name != "history"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", [0, 1])
+def test_when_a_process_dies_the_other_ends_and_both_can_be_resumed(tmp_path, victim):
+    for process in start_commands(tmp_path / "whole"):
+        assert process.wait(TIMEOUT) == 0, process.stderr.read()
+    killed = start_commands(tmp_path / "killed")
+    while not (tmp_path / "killed" / "checkpoint" / "state.npz").is_file():
+        assert all(process.poll() is None for process in killed)
+        time.sleep(0.1)
+    killed[victim].kill()
+    killed[victim].wait()
+    _, errors = killed[1 - victim].communicate(timeout=60)
+    assert killed[1 - victim].returncode != 0
+    assert errors.count("\n") == 1
+    assert "another process of the training is gone" in errors
+    assert not (tmp_path / "killed" / "model.keras").exists()
+    for process in start_commands(tmp_path / "killed", "--resume"):
+        assert process.wait(TIMEOUT) == 0, process.stderr.read()
+    expected = kept_weights(tmp_path / "whole")
+    for name, values in kept_weights(tmp_path / "killed").items():
+        np.testing.assert_allclose(values, expected[name], rtol=0, atol=1e-5)
+
+
+def test_only_jax_spreads_a_training(capsys, tmp_path):
+    assert main([str(word) for word in command(tmp_path, "--distribute", "data")]) == 2
+    assert "needs JAX: --backend jax" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_half_an_environment_is_refused(monkeypatch):
+    monkeypatch.setenv("KERAS_DISTRIBUTION_NUM_PROCESSES", "two")
+    with pytest.raises(ValueError, match=r"KERAS_DISTRIBUTION_JOB_ADDRESSES.*None, 'two', None"):
+        join_processes()
