@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from keras_transformers.models import load_classifier, load_translator
+from keras_transformers.utils import read_json
 
 TEXTS = ["The striker scored twice.", "Shares fell on Monday", ""]
 DATES = ["3 May 2021", "the 4th of June"]
@@ -29,9 +30,13 @@ print(*translator.translate(["3 May 2021", "the 4th of June"], beam=2), sep="\\n
 
 
 def on_jax(*command):
+    return on("jax", *command)
+
+
+def on(backend, *command):
     return subprocess.run(
         [sys.executable, *map(str, command)],
-        env={**os.environ, "KERAS_BACKEND": "jax"},
+        env={**os.environ, "KERAS_BACKEND": backend},
         capture_output=True,
         text=True,
         check=False,
@@ -60,3 +65,20 @@ def test_a_saved_model_of_tensorflow_is_refused_in_one_line(news_directory, tiny
     assert refused.returncode == 2
     assert refused.stderr.splitlines()[-1].startswith("keras-transformers: error: `HubLayer` runs")
     assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.slow
+def test_the_command_line_chooses_the_backend(news_directory, tmp_path):
+    sizes = ["--size", "tiny", "--steps", 100, "--batch-size", 8, "--max-length", 12]
+    command = ["-m", "keras_transformers", "--backend", "jax"]
+    trained = on(
+        "tensorflow", *command, "pretrain", "--data", news_directory, "--output", tmp_path, *sizes
+    )
+    assert trained.returncode == 0, trained.stderr
+    assert "jax" in read_json(tmp_path / "metrics.json")["versions"]
+    guesses = [
+        on(backend, "-m", "keras_transformers", "fill-mask", tmp_path, "the [MASK] of rain")
+        for backend in ("tensorflow", "jax")
+    ]
+    assert guesses[0].returncode == 0, guesses[0].stderr
+    assert guesses[0].stdout == guesses[1].stdout != ""
