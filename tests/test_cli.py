@@ -74,8 +74,9 @@ def test_train_prints_progress_test_and_examples(trained, news_directory):
 
 
 def test_what_train_says_to_type_next_can_be_typed(trained, run, tmp_path, monkeypatch):
+    commands = printed_commands(trained[1])
     monkeypatch.chdir(tmp_path)  # where the viewer's page goes
-    for words in printed_commands(trained[1]):
+    for words in commands:
         code, out, err = run(*words)
         assert code == 0, err
         assert out
@@ -120,7 +121,8 @@ def test_train_defaults_are_the_lessons(run, calls, tmp_path, monkeypatch):
     [(news, directory, options)] = calls
     assert len(news.train_texts) == 800
     assert str(directory) == "runs/from-scratch"
-    assert options == {"resume": False, "verbose": "line"}  # the rest is as the settings have it
+    # The rest is as the settings have it.
+    assert options == {"resume": False, "verbose": "line", "distribute": None}
     assert FromScratch().record() == {
         "epochs": None,
         "batch_size": 128,

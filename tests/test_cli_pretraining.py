@@ -48,8 +48,8 @@ def test_says_how_well_it_guesses_and_what_to_type_next(trained, files, run, mon
     assert f"{test['accuracy']:.4f} of {test['tokens']:,} masked pieces" in out
     assert f"perplexity {test['perplexity']:.1f}" in out
     assert f"  {trained / 'training.png'}\n" in out
-    monkeypatch.chdir(tmp_path)  # where the viewer's page goes
     *used, train = printed_commands(out)
+    monkeypatch.chdir(tmp_path)  # where the viewer's page goes
     for words in used:
         code, out, err = run(*words)
         assert code == 0, err
