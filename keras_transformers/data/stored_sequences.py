@@ -28,7 +28,7 @@ class StoredSequences(Sequence[np.ndarray]):
         with reading(directory):
             self.lengths: np.ndarray = np.load(Path(directory, LENGTHS))
             self._ends = np.cumsum(self.lengths, dtype="int64")
-            self._ids = np.memmap(Path(directory, IDS), "int32", "r", shape=int(self._ends[-1]))
+            self._path = Path(directory, IDS)
             if not all(is_sealed(Path(directory, name)) for name in (IDS, LENGTHS)):
                 raise ValueError("its checksum is another")
 
@@ -53,4 +53,6 @@ class StoredSequences(Sequence[np.ndarray]):
         return len(self.lengths)
 
     def __getitem__(self, row: int) -> np.ndarray:
-        return self._ids[self._ends[row] - self.lengths[row] : self._ends[row]]
+        # Not mapped: what was read of a mapping counts as memory of the process.
+        length = int(self.lengths[row])
+        return np.fromfile(self._path, "int32", length, offset=4 * (int(self._ends[row]) - length))
