@@ -6,9 +6,11 @@ import json
 import os
 import tempfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any, TypeAlias
+
+import numpy as np
 
 # Of whichever backend, or what Keras makes one of: there is no type for all of them.
 Tensor: TypeAlias = Any
@@ -38,16 +40,36 @@ def check_texts(texts: Iterable[str]) -> list[str]:
         ValueError: if it is a single string, has no order or several columns, or holds something
             that is no string or that UTF-8 cannot encode; the message names its position.
     """
-    unordered = isinstance(texts, str | bytes | Mapping | Set) or not isinstance(texts, Iterable)
-    if unordered or getattr(texts, "ndim", 1) != 1:
-        raise ValueError(
-            f"`texts` must be a sequence of strings. Received: {type(texts).__name__} {texts!r:.80}"
-        )
     return list(each_text(texts))
+
+
+def check_labels(labels: Any, count: int, class_names: Sequence[str]) -> np.ndarray:
+    """Returns labels as an integer array in their order, whatever holds them.
+
+    Raises:
+        ValueError: if there are not `count` integers, or one has no class.
+    """
+    labels = np.asarray(labels)
+    if labels.shape != (count,) or labels.dtype.kind not in "iu":
+        raise ValueError(
+            f"`labels` must be one class for each of the {count} texts, as an integer. "
+            f"Received: {labels.dtype} of shape {labels.shape}"
+        )
+    classes = range(len(class_names))
+    if unknown := set(np.unique(labels).tolist()) - set(classes):
+        raise ValueError(
+            f"`labels` must be from 0 to {len(classes) - 1}, the classes "
+            f"{', '.join(class_names)}. Received: {sorted(unknown)}"
+        )
+    return labels
 
 
 def each_text(texts: Iterable[str]) -> Iterator[str]:
     """Yields texts one after the other, or raises the `ValueError` of `check_texts`."""
+    unordered = isinstance(texts, str | bytes | Mapping | Set) or not isinstance(texts, Iterable)
+    if unordered or getattr(texts, "ndim", 1) != 1:
+        received = " ".join(f"{type(texts).__name__} {texts!r:.80}".split())
+        raise ValueError(f"`texts` must be a sequence of strings. Received: {received}")
     for position, text in enumerate(texts):
         if not isinstance(text, str):
             raise ValueError(

@@ -43,6 +43,7 @@ def write_bert(
             directory holds a checkpoint in shards, which some readers prefer to the new file; if
             the encoder is quantized; or if `dtype` is neither of the two.
     """
+    from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
     directory = Path(directory)
@@ -62,7 +63,10 @@ def write_bert(
     directory.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=directory) as unfinished:
         # Hugging Face's readers want to know which framework's shapes these are.
-        save_file(tensors, Path(unfinished, "model.safetensors"), metadata={"format": "pt"})
+        try:
+            save_file(tensors, Path(unfinished, "model.safetensors"), metadata={"format": "pt"})
+        except SafetensorError as error:
+            raise OSError(f"{directory}: could not be written: {error}") from error
         Path(unfinished, "config.json").write_text(json.dumps(config, indent=2) + "\n", "utf-8")
         for file in ("model.safetensors", "config.json"):
             os.replace(Path(unfinished, file), directory / file)

@@ -189,12 +189,14 @@ def read_texts(options: argparse.Namespace) -> list[str]:
     """Returns the texts given as arguments, else the lines of standard input."""
     if options.texts:
         return options.texts
-    if sys.stdin.isatty():
+    if sys.stdin is None or sys.stdin.isatty():
         raise ValueError("expected texts as arguments or on standard input, found none")
     try:
-        return [line.rstrip("\n") for line in sys.stdin.readlines()]
+        lines = [line.rstrip("\n") for line in sys.stdin.readlines()]
     except UnicodeDecodeError as error:
         raise ValueError(f"standard input: expected UTF-8 text, found {error}") from error
+    # Some programs begin a text with a byte-order mark.
+    return [line.removeprefix("\ufeff") for line in lines[:1]] + lines[1:]
 
 
 def check_writable(directory: Path) -> None:

@@ -63,7 +63,8 @@ def bucketed_batches(
     import tensorflow as tf
 
     check_positive("batch_size", batch_size)
-    if not len(sequences):
+    sequences = list(sequences)
+    if not sequences:
         raise ValueError("`sequences` must hold at least one sequence. Received: none")
     if labels is not None and len(labels) != len(sequences):
         raise ValueError(

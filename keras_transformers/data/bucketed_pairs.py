@@ -70,7 +70,8 @@ def bucketed_pairs(
     check_positive("batch_size", batch_size)
     check_positive("start_id", start_id)
     check_positive("end_id", end_id)
-    if not len(sources):
+    sources, targets = list(sources), list(targets)
+    if not sources:
         raise ValueError("`sources` must hold at least one sequence. Received: none")
     if len(targets) != len(sources):
         raise ValueError(

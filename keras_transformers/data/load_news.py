@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_transformers.data.sources import is_reachable, prepared_dataset
-from keras_transformers.utils import one_line, read_text
+from keras_transformers.utils import check_labels, check_texts, one_line, read_text
 
 CLASS_NAMES = ("World", "Sports", "Business", "Sci/Tech")
 MIRROR = "https://raw.githubusercontent.com/mhjabreel/CharCnn_Keras/master/data/ag_news_csv/"
@@ -33,6 +33,9 @@ class News:
         test_labels: int32 array of shape `(len(test_texts),)`.
         class_names: tuple of str, the name of each label.
         source: str, where the texts came from.
+
+    Raises:
+        ValueError: if something is no text, or there is not an integer label of a class for each.
     """
 
     train_texts: list[str]
@@ -41,6 +44,14 @@ class News:
     test_labels: np.ndarray
     class_names: tuple[str, ...]
     source: str
+
+    def __post_init__(self) -> None:
+        # Taken by position from here on, whatever holds them.
+        for part in ("train", "test"):
+            texts = check_texts(getattr(self, f"{part}_texts"))
+            labels = check_labels(getattr(self, f"{part}_labels"), len(texts), self.class_names)
+            object.__setattr__(self, f"{part}_texts", texts)
+            object.__setattr__(self, f"{part}_labels", labels)
 
     def __str__(self) -> str:
         return (

@@ -2,6 +2,8 @@
 
 import dataclasses
 
+from keras_transformers.utils import check_texts
+
 
 @dataclasses.dataclass(frozen=True)
 class Pairs:
@@ -26,6 +28,19 @@ class Pairs:
     test_targets: list[str]
     source: str
     unit: str = "subword"
+
+    def __post_init__(self) -> None:
+        # Taken by position from here on, whatever holds them.
+        for part in ("train", "valid", "test"):
+            sources = check_texts(getattr(self, f"{part}_sources"))
+            targets = check_texts(getattr(self, f"{part}_targets"))
+            if len(sources) != len(targets):
+                raise ValueError(
+                    f"`{part}_targets` must hold one target for each of the sources. "
+                    f"Received: {len(targets)} targets, {len(sources)} sources"
+                )
+            object.__setattr__(self, f"{part}_sources", sources)
+            object.__setattr__(self, f"{part}_targets", targets)
 
     def __str__(self) -> str:
         return (

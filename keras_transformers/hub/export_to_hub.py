@@ -25,6 +25,8 @@ from keras_transformers.checkpoints.vocabulary import (
     check_vocabulary_file,
     write_made_up_vocabulary,
 )
+from keras_transformers.text.read_tokenizer import read_tokenizer
+from keras_transformers.utils import one_line
 
 
 def export_to_hub(
@@ -86,6 +88,8 @@ def export_to_hub(
         >>> tuple(encoder(preprocessor(tf.constant(["Rates rise"])))["sequence_output"].shape)
         (1, 128, 8)
     """
+    import tensorflow as tf
+
     directory = Path(directory).resolve()
     if directory.exists() and not (directory.is_dir() and not any(directory.iterdir())):
         raise FileExistsError(
@@ -101,7 +105,9 @@ def export_to_hub(
             config, tensors = complete_config(read_config(source)), read_tensors(source)
             tensors = _encoder_tensors(tensors, config)
             tokenizer = read_tokenizer_config(source)
-            vocab_file = vocab_file or Path(source) / "vocab.txt"
+            if vocab_file is None:
+                _check_tokenizer(Path(source))
+                vocab_file = Path(source) / "vocab.txt"
             _warn_of_new_pooler(tensors, source)
         lower_case = tokenizer.get("do_lower_case", True) if lower_case is None else lower_case
         if not isinstance(lower_case, bool):
@@ -111,10 +117,24 @@ def export_to_hub(
 
         tensors = _random_tensors(config, seed) | tensors
         pair = scratch / "pair"
-        with _undisturbed():
-            _export_encoder(pair / "encoder", config, tensors, vocab_file, lower_case, scratch)
-            _export_preprocessor(pair / "preprocessor", config, vocab_file, lower_case)
+        try:
+            with _undisturbed():
+                _export_encoder(pair / "encoder", config, tensors, vocab_file, lower_case, scratch)
+                _export_preprocessor(pair / "preprocessor", config, vocab_file, lower_case)
+        except tf.errors.ResourceExhaustedError as error:
+            raise OSError(f"{directory}: could not be written: {one_line(error)}") from error
         os.rename(pair, directory)
+
+
+def _check_tokenizer(source):
+    """Refuses a tokeniser that splits texts in another way than the preprocessing model does."""
+    settings = read_tokenizer(source)
+    for name, usual in (("clean_text", True), ("split", "punctuation")):
+        if settings.get(name, usual) != usual:
+            raise ValueError(
+                f"{source / 'tokenizer.json'} must normalise and split as BERT does, for the "
+                f"preprocessing model can do nothing else. Received: {name}={settings[name]!r}"
+            )
 
 
 def _encoder_tensors(tensors, config):

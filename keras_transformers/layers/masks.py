@@ -28,17 +28,23 @@ def merge_masks(
     for mask in masks:
         if mask is None:
             continue
-        _check_mask(mask, query, value)
+        check_mask(mask, query, value)
         mask = ops.cast(mask, "bool")
         mask = mask if len(mask.shape) == 3 else ops.expand_dims(mask, 1)
         merged = mask if merged is None else ops.logical_and(merged, mask)
     return merged
 
 
-def _check_mask(mask, query, value):
+def check_mask(
+    mask: Tensor,
+    query: Tensor | None = None,
+    value: Tensor | None = None,
+    name: str = "attention_mask",
+) -> None:
+    """Raises the `ValueError` of `merge_masks` for a mask of floats or of another shape."""
     if "float" in keras.backend.standardize_dtype(mask.dtype):
         raise ValueError(
-            "`attention_mask` must be boolean, or integers of 0 and 1, True = attend. Received: "
+            f"`{name}` must be boolean, or integers of 0 and 1, True = attend. Received: "
             f"{mask.dtype}. A mask that is added to the scores, 0 where a query may look and a "
             "large negative number elsewhere, is `mask == 0` here"
         )
@@ -47,7 +53,7 @@ def _check_mask(mask, query, value):
     if not _fits(tuple(mask.shape), batch, queries, keys):
         here = "" if query is None else f", here {(batch, keys)} or {(batch, queries, keys)}"
         raise ValueError(
-            f"`attention_mask` must have shape (batch, keys) or (batch, queries, keys){here}. "
+            f"`{name}` must have shape (batch, keys) or (batch, queries, keys){here}. "
             f"Received: shape {tuple(mask.shape)}"
         )
 

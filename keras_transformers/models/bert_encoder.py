@@ -12,6 +12,7 @@ from keras_transformers.checkpoints.read_bert import assign_tensors, read_bert
 from keras_transformers.checkpoints.write_bert import write_bert
 from keras_transformers.layers import TokenAndPositionEmbedding, TransformerBlock, fast
 from keras_transformers.layers.gelu_tanh import gelu_tanh
+from keras_transformers.layers.masks import check_mask
 from keras_transformers.text.bert_inputs import INPUTS
 from keras_transformers.utils import Tensor, check_positive, check_rate, reading
 
@@ -201,6 +202,8 @@ class BertEncoder(keras.Model):
         ids = inputs["input_word_ids"]
         mask = inputs.get("input_mask")
         types = inputs.get("input_type_ids")
+        if mask is not None:
+            check_mask(mask, name="input_mask")
         mask = ops.not_equal(ids, 0) if mask is None else ops.cast(mask, "bool")
         # One segment for all positions: broadcasting costs less than looking each up.
         types = ops.zeros((1, 1), dtype="int32") if types is None else types

@@ -171,10 +171,12 @@ class Translator(keras.Model):
         return min(MAX_SOURCE_TOKENS, trained or MAX_SOURCE_TOKENS)
 
     def _compiled(self, beam):
-        if beam not in self._searches:
+        # What is quantized, or has LoRA, has other variables than the search that was compiled.
+        key = beam, *map(id, self.model.variables)
+        if key not in self._searches:
             make = self._for_jax if keras.backend.backend() == "jax" else self._for_tensorflow
-            self._searches[beam] = make(beam)
-        return self._searches[beam]
+            self._searches[key] = make(beam)
+        return self._searches[key]
 
     def _for_tensorflow(self, beam):
         import tensorflow as tf

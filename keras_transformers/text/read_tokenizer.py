@@ -12,6 +12,8 @@ from keras_transformers.checkpoints.vocabulary import (
 from keras_transformers.utils import read_json
 
 MAX_CHARS_PER_WORD = 100
+# Their names in tokenizer_config.json, in the order of SPECIAL_TOKENS.
+SPECIAL_KEYS = ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
 
 # What tokenizer.json must say.
 _BERT_MODEL = {
@@ -98,12 +100,31 @@ def _check_added_tokens(path, vocabulary):
 
 def _read_tokenizer_config(path):
     config = read_json(path)
+    special = dict(zip(SPECIAL_KEYS, SPECIAL_TOKENS, strict=True))
+    _require(path, {"do_basic_tokenize": True, **config}, do_basic_tokenize=True)
+    named = {key: _content(config[key]) for key in special if config.get(key)}
+    _require(path, special | named, **special)
+    added = [
+        *(config.get("never_split") or []),
+        *(config.get("additional_special_tokens") or []),
+        *(config.get("added_tokens_decoder") or {}).values(),
+    ]
+    if unknown := {_content(token) for token in added} - set(SPECIAL_TOKENS):
+        raise ValueError(
+            f"{path.name} must name no tokens but {', '.join(SPECIAL_TOKENS)}. "
+            f"Received: {path} with {sorted(unknown)}"
+        )
     names = {
         "do_lower_case": "lower_case",
         "strip_accents": "strip_accents",
         "tokenize_chinese_chars": "split_chinese",
     }
     return {name: config[key] for key, name in names.items() if key in config}
+
+
+def _content(token):
+    """Returns what a token is, which may be given with how it is looked for."""
+    return token["content"] if isinstance(token, dict) else token
 
 
 def _read_tokenizer_json(path):

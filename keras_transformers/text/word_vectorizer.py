@@ -78,6 +78,8 @@ class WordVectorizer(keras.layers.Layer):
         # One text at a time, as a dataset that is not batched would give them, takes minutes.
         batches = tf.data.Dataset.from_tensor_slices(texts).batch(BATCH_SIZE)
         self.lookup.adapt(batches.map(_lower))
+        if len(self.vocabulary) == 2:  # padding and unknown words
+            raise ValueError(f"`texts` must hold words. Received: {len(texts)} texts without any")
 
     def encode(self, texts: Sequence[str]) -> list[np.ndarray]:
         """Returns the ids of each text without padding, for `bucketed_batches`."""

@@ -58,6 +58,7 @@ def cached_features(
     """
     import tensorflow as tf
 
+    sequences = list(sequences)
     path = Path(directory) / f"{_fingerprint(encoder, sequences)}.npy"
     shape = (len(sequences), encoder.output_shape[-1])
     if not _is_whole(path, shape):

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from keras_transformers.models import TextClassifier
-from keras_transformers.utils import check_texts
+from keras_transformers.utils import check_labels, check_texts
 
 RESAMPLES = 1000
 
@@ -29,18 +29,8 @@ def evaluate(
         ValueError: if there are not as many labels as texts, or a label that the model has no class
             for.
     """
-    texts, labels = check_texts(texts), np.asarray(labels)
-    if labels.shape != (len(texts),):
-        raise ValueError(
-            f"`labels` must be one class for each of the {len(texts)} texts. "
-            f"Received: shape {labels.shape}"
-        )
-    classes = range(len(model.class_names))
-    if unknown := set(np.unique(labels).tolist()) - set(classes):
-        raise ValueError(
-            f"`labels` must be from 0 to {len(classes) - 1}, the model's classes "
-            f"{', '.join(model.class_names)}. Received: {sorted(unknown)}"
-        )
+    texts = check_texts(texts)
+    labels = check_labels(labels, len(texts), model.class_names)
     probabilities = model.predict_texts(texts)
     return score(probabilities, labels, model.class_names), probabilities
 

@@ -13,6 +13,7 @@ from keras_transformers.models import (
     fill_mask,
     masked_language_model,
     rnn_translator,
+    transformer_translator,
 )
 from keras_transformers.text import SentencePieceTokenizer, WordPieceTokenizer
 from keras_transformers.training import pretrain
@@ -102,6 +103,17 @@ def test_a_text_too_long_to_translate_is_refused(translator):
         translator.translate(["sun", "sun " * 250_000])
     with pytest.raises(ValueError, match=message):
         translator.align("sun " * 250_000)
+
+
+def test_a_translator_that_was_quantized_does_not_answer_as_before(translator):
+    letters = translator.source_tokenizer
+    network = transformer_translator(letters.vocab_size, letters.vocab_size, 8, 2, 8, num_blocks=1)
+    asked, fresh = (Translator(letters, letters, network, max_length=3) for _ in range(2))
+    _, before = asked.translate(["rain"], return_scores=True)
+    network.quantize("int8")
+    _, after = asked.translate(["rain"], return_scores=True)
+    assert after != before
+    assert after == fresh.translate(["rain"], return_scores=True)[1]
 
 
 # pretrain

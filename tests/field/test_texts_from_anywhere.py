@@ -1,9 +1,12 @@
 """Texts as users have them: in Series, arrays, tuples and generators, some of them no texts."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from keras_transformers.data import News, bucketed_batches, bucketed_pairs, draw_news
 from keras_transformers.models import (
     TextClassifier,
     Translator,
@@ -162,3 +165,60 @@ def test_labels_go_by_their_order_too(classifier, hold):
 def test_as_many_labels_as_texts(classifier, labels):
     with pytest.raises(ValueError, match="`labels` must be one class for each of the 3 texts"):
         evaluate(classifier, TEXTS, labels)
+
+
+SHUFFLED = [2, 0, 1]
+
+
+@pytest.fixture
+def news_of_series():
+    texts, labels = ["rain falls", "snow lies", "sun shines"], [0, 1, 2]
+    return News(
+        pd.Series(texts, index=SHUFFLED),
+        pd.Series(labels, index=SHUFFLED[::-1]),
+        iter(texts),
+        labels,
+        ("rain", "snow", "sun"),
+        "here",
+    )
+
+
+def test_news_go_by_position_not_by_an_index(news_of_series):
+    assert (
+        news_of_series.train_texts
+        == news_of_series.test_texts
+        == ["rain falls", "snow lies", "sun shines"]
+    )
+    assert news_of_series.train_labels.tolist() == news_of_series.test_labels.tolist() == [0, 1, 2]
+    drawn = draw_news(news_of_series, 2, seed=0)
+    for text, label in zip(drawn.train_texts, drawn.train_labels, strict=True):
+        assert text.startswith(drawn.class_names[label])
+
+
+@pytest.mark.parametrize(
+    "labels", [[0, 1], [0, 1, 3], [0.0, 1.0, 2.0], ["0", "1", "2"], [0, None, 1]]
+)
+def test_news_say_what_is_no_label(news_of_series, labels):
+    with pytest.raises(ValueError, match="`labels` must be"):
+        dataclasses.replace(news_of_series, train_labels=labels)
+
+
+def test_batches_go_by_position_not_by_an_index():
+    sequences = pd.Series([[1], [2, 2], [3, 3, 3]], index=SHUFFLED)
+    for ids, labels in bucketed_batches(sequences, np.array([1, 2, 3]), batch_size=1):
+        assert ids.numpy().max() == labels.numpy()[0]
+    for (sources, _), targets in bucketed_pairs(
+        sequences, sequences, start_id=8, end_id=9, batch_size=1
+    ):
+        assert sources.numpy().max() == targets.numpy()[0, 0]
+
+
+@pytest.mark.parametrize("texts", ["abc def", {"abc": 1}, {"abc"}, None], ids=str)
+def test_a_vocabulary_is_learned_from_a_sequence_of_texts(texts):
+    with pytest.raises(ValueError, match="`texts` must be a sequence of strings"):
+        learn_vocabulary(texts, 100)
+
+
+def test_texts_without_a_word_have_no_vocabulary():
+    with pytest.raises(ValueError, match="2 texts without any"):
+        WordVectorizer(10, 4).adapt(["!!", "..."])
