@@ -477,7 +477,7 @@ def interrupted(_):
     raise KeyboardInterrupt
 
 threading.Thread(target=threading.Event().wait).start()
-cli.parse = lambda _: argparse.Namespace(run=interrupted)
+cli.parse = lambda *_: argparse.Namespace(run=interrupted, backend=None, distribute=None)
 cli.console()
 """
 

@@ -70,7 +70,7 @@ def run(_):
     warnings.warn_explicit("of ours", UserWarning, "a.py", 1, module="keras_transformers.layers")
     return 0
 
-cli.parse = lambda _: argparse.Namespace(run=run)
+cli.parse = lambda *_: argparse.Namespace(run=run, backend=None, distribute=None)
 cli.console()
 """
 
