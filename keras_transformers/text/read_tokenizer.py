@@ -134,6 +134,7 @@ def _read_tokenizer_json(path):
         _require(path, {"type": "WordPiece", **content["model"]}, **_BERT_MODEL)
         settings = _normalization(path, content["normalizer"])
         settings["split"] = _known(path, "pre_tokenizer", content["pre_tokenizer"], _PRE_TOKENIZERS)
+        _check_post_processor(path, content.get("post_processor"))
         added = {token["content"]: token["id"] for token in content["added_tokens"]}
         ids = {**content["model"]["vocab"], **added}
         without_gaps = set(ids.values()) == set(range(len(ids)))
@@ -152,6 +153,21 @@ def _read_tokenizer_json(path):
             f"{path.name} must number its {len(ids)} pieces from 0 without gaps. Received: {path}"
         )
     return {"vocabulary": sorted(ids, key=ids.get), **settings}
+
+
+def _check_post_processor(path, processor):
+    """Refuses what puts other tokens around texts than BERT does."""
+    kind = processor["type"] if processor else "none"
+    around = None
+    if kind == "BertProcessing":
+        around = [processor["cls"][0], "A", processor["sep"][0]]
+    elif kind == "TemplateProcessing":
+        around = [part["id"] for step in processor["single"] for part in step.values()]
+    if around != ["[CLS]", "A", "[SEP]"]:
+        raise ValueError(
+            f"{path.name} must put [CLS] and [SEP] around texts by its post_processor, as BERT "
+            f"does. Received: {path} with {kind}{f' {around}' if around else ''}"
+        )
 
 
 def _normalization(path, normalizer):

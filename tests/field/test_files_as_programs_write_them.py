@@ -166,7 +166,7 @@ ODD_TEXTS = [
 
 def their_tokenizer(file, normalizer, pre_tokenizer):
     """Writes a tokeniser of the characters of ODD_TEXTS and of some words, and returns it."""
-    from tokenizers import Tokenizer, models
+    from tokenizers import Tokenizer, models, processors
 
     letters = {c for text in ODD_TEXTS for c in text + text.lower() if c.strip()}
     letters |= {c for text in ODD_TEXTS for c in unicodedata.normalize("NFD", text) if c.strip()}
@@ -180,6 +180,7 @@ def their_tokenizer(file, normalizer, pre_tokenizer):
     if pre_tokenizer:
         tokenizer.pre_tokenizer = pre_tokenizer
     tokenizer.add_special_tokens(PIECES[:5])
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
     tokenizer.save(str(file))
     return tokenizer
 

@@ -582,6 +582,11 @@ def replaced(content, *path):
             lambda c: replaced(c, "pre_tokenizer", "type", "Digits"),
             "BertPreTokenizer; .* with Digits",
         ),
+        (lambda c: replaced(c, "post_processor", None), r"put \[CLS\] and \[SEP\] .* with none"),
+        (
+            lambda c: replaced(c, "post_processor", {"type": "ByteLevel"}),
+            r"put \[CLS\] and \[SEP\] .* with ByteLevel",
+        ),
         (lambda c: replaced(c, "model", "vocab", "cat", 99), "number its 17 pieces from 0"),
         (
             lambda c: replaced(c, "added_tokens", [{"content": "<e1>", "id": 17}]),
