@@ -12,8 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors import SafetensorError
 
 import keras_transformers
+from keras_transformers.models import BertEncoder
 from keras_transformers.training.fit import STATE_FILE
 from keras_transformers.training.run_directory import RunDirectory
 
@@ -145,3 +147,13 @@ def test_a_package_that_is_not_installed_trains_to_the_end(news_directory, tmp_p
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert metrics["versions"]["keras_transformers"] == keras_transformers.__version__
+
+
+def test_a_full_disk_while_an_encoder_is_written(monkeypatch, tmp_path):
+    def full(*_, **__):
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("safetensors.numpy.save_file", full)
+    with pytest.raises(OSError, match="could not be written: I/O error: No space left"):
+        BertEncoder(8, 1, 8, 2, 8, 4).save_pretrained(tmp_path)
+    assert not list(tmp_path.iterdir())
