@@ -5,8 +5,6 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_transformers.layers.masks import check_mask
-
 
 @keras.saving.register_keras_serializable(package="keras_transformers")
 class MaskedAveragePooling1D(keras.layers.Layer):
@@ -47,7 +45,6 @@ class MaskedAveragePooling1D(keras.layers.Layer):
     def call(self, inputs, mask=None):
         if mask is None:
             return ops.mean(inputs, axis=1)
-        check_mask(mask, name="mask")
         # What is masked becomes 0 first, for 0 times NaN is NaN.
         inputs = ops.where(ops.expand_dims(ops.cast(mask, "bool"), -1), inputs, 0)
         mask = ops.cast(mask, inputs.dtype)

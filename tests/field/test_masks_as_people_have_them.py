@@ -80,10 +80,8 @@ def test_what_is_masked_does_not_leak_into_the_mean(rng, value):
     np.testing.assert_array_equal(numpy(MaskedAveragePooling1D()(x, mask=mask)), expected)
 
 
-def test_an_encoder_and_a_mean_refuse_a_mask_that_is_added(rng):
+def test_an_encoder_refuses_a_mask_that_is_added():
     ids = np.array([[2, 3, 4, 0]])
     added = np.array([[0.0, 0.0, 0.0, -1e9]], "float32")
     with pytest.raises(ValueError, match=r"`input_mask` must be boolean.*`mask == 0`"):
         BertEncoder(8, 1, 8, 2, 8, 4)({"input_word_ids": ids, "input_mask": added})
-    with pytest.raises(ValueError, match=r"`mask` must be boolean.*`mask == 0`"):
-        MaskedAveragePooling1D()(rng.normal(size=(1, 4, 8)), mask=added)
