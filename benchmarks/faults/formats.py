@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import socket
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -128,8 +127,6 @@ def _archive(encoder, directory, name):
 
 def _training(directory):
     RunDirectory(directory, ARGUMENTS, resume=False)
-    # No number of a process is as large.
-    (directory / "checkpoint" / "process").write_text(f"{socket.gethostname()} 999999999")
     _fit(directory)
     return directory
 

@@ -1,5 +1,6 @@
 """A training's directory, from its beginning to its end."""
 
+import fcntl
 import importlib
 import json
 import os
@@ -14,11 +15,14 @@ import keras
 import numpy as np
 
 from keras_transformers.training.fit import fit
-from keras_transformers.utils import UNFINISHED, is_running, read_json, replacing
+from keras_transformers.utils import UNFINISHED, read_json, replacing
 from keras_transformers.version import __version__
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+PROCESS_FILE = "process"
 
 
 class RunDirectory:
@@ -48,40 +52,49 @@ class RunDirectory:
         self.arguments = arguments
         self.resume = resume
         self.started: float = time.perf_counter()
-        self._process = self.checkpoint / "process"
-        self._check_alone()
+        self._claim()
         self._tidy()
         record = self.checkpoint / "arguments.json"
         if resume and record.is_file():
             self._check_same(record)
         else:
-            shutil.rmtree(self.checkpoint, ignore_errors=True)
-            self.checkpoint.mkdir(parents=True)
+            self._clear()
             with replacing(record) as path:
                 path.write_text(json.dumps(arguments))
-        self._sign()
 
-    def _check_alone(self):
-        """Refuses a directory that another process of this machine, a living one, trains into."""
-        if not self._process.is_file():
-            return
-        host, _, process = self._process.read_text(errors="replace").rpartition(" ")
-        here = host == socket.gethostname() and process.isdecimal()
-        another = here and int(process) != os.getpid()
-        if another and is_running(int(process)):
+    def _claim(self):
+        """Locks the directory, in one step, for as long as this process lives or until `finish`."""
+        self.checkpoint.mkdir(parents=True, exist_ok=True)
+        holder = self.checkpoint / PROCESS_FILE
+        self._lock = os.open(holder, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.lockf(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError) as error:
+            os.close(self._lock)
             raise ValueError(
-                f"{self.path}: process {process} is training into this directory; take another "
-                f"one, or if that process is no training, remove {self._process}"
-            )
+                f"{self.path}: another process ({holder.read_text()}) is training into this "
+                "directory; take another one"
+            ) from error
+        except OSError:  # A file system without locks: then nobody can tell.
+            pass
+        try:
+            os.truncate(self._lock, 0)
+            os.write(self._lock, f"{os.getpid()} on {socket.gethostname()}".encode())
+        except OSError as error:
+            raise OSError(f"{holder}: could not be written: {error}") from error
 
     def _tidy(self):
         """Removes what writing left half done where a run was killed."""
         for unfinished in list(self.path.rglob(f"{UNFINISHED}*")):
             shutil.rmtree(unfinished, ignore_errors=True)
 
-    def _sign(self):
-        with replacing(self._process) as path:
-            path.write_text(f"{socket.gethostname()} {os.getpid()}")
+    def _clear(self):
+        """Removes what an earlier run left to go on from; a lock that is removed holds nobody."""
+        for path in self.checkpoint.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name != PROCESS_FILE:
+                path.unlink()
 
     def _check_same(self, record):
         try:
@@ -154,7 +167,7 @@ class RunDirectory:
                 figure.savefig(path)
         with replacing(self.path / "metrics.json") as path:
             path.write_text(json.dumps(metrics, indent=2) + "\n")
-        self._process.unlink(missing_ok=True)
+        os.close(self._lock)
         return metrics
 
 

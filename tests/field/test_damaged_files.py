@@ -124,8 +124,7 @@ def test_the_record_of_a_training(tmp_path, record):
 
 
 @pytest.mark.parametrize("there", [b"\xff\xfe 1", b"host " + b"9" * 30, b"host \xc2\xb2"])
-def test_who_is_training(tmp_path, monkeypatch, there):
-    monkeypatch.setattr("socket.gethostname", lambda: "host")
+def test_who_is_training(tmp_path, there):
     RunDirectory(tmp_path, {}, resume=False)
     (tmp_path / "checkpoint" / "process").write_bytes(there)
     RunDirectory(tmp_path, {}, resume=True)

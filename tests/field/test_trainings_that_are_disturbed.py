@@ -5,7 +5,6 @@ import importlib
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -23,12 +22,35 @@ SIZES = ["--vocab-size", "100", "--maxlen", "20", "--embed-dim", "8", "--ff-dim"
 TRAIN = ["train", "from-scratch", "--epochs", "3", *SIZES]
 
 
+BEGIN = (
+    "import sys, time\n"
+    "from keras_transformers.training.run_directory import RunDirectory\n"
+    "print('ready', flush=True), sys.stdin.readline()\n"
+    "RunDirectory(sys.argv[1], {'seed': 0}, resume=False)\n"
+    "print('training', flush=True), time.sleep(600)\n"
+)
+
+
 @pytest.fixture
-def other_process():
-    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-    yield process
-    process.kill()
-    process.wait()
+def start():
+    """Starts a process that trains into a directory once it is told to."""
+    begun = []
+
+    def start(directory):
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        command = [sys.executable, "-c", BEGIN, directory]
+        begun.append(subprocess.Popen(command, text=True, **pipes))
+        return begun[-1]
+
+    yield start
+    for process in begun:
+        process.kill()
+        process.communicate()
+
+
+def tell(process):
+    process.stdin.write("begin\n")
+    process.stdin.flush()
 
 
 @pytest.fixture
@@ -38,23 +60,31 @@ def quick(monkeypatch):
     monkeypatch.setattr(module, "STEPS_PER_EXECUTION", 2)
 
 
-@pytest.mark.parametrize("resume", [False, True])
-def test_a_second_training_is_told_who_is_there(tmp_path, other_process, resume):
-    RunDirectory(tmp_path, {"seed": 0}, resume=False)
-    place = tmp_path / "checkpoint" / "process"
-    place.write_text(f"{socket.gethostname()} {other_process.pid}")
-    with pytest.raises(ValueError, match=rf"process {other_process.pid} is training into this"):
-        RunDirectory(tmp_path, {"seed": 0}, resume=resume)
-    other_process.kill()
-    other_process.wait()
-    RunDirectory(tmp_path, {"seed": 0}, resume=resume)
-    assert place.read_text() == f"{socket.gethostname()} {os.getpid()}"
+def test_a_second_training_is_told_who_is_there(tmp_path, start):
+    other = start(tmp_path)
+    assert other.stdout.readline() == "ready\n"
+    tell(other)
+    assert other.stdout.readline() == "training\n"
+    for resume in (False, True):
+        with pytest.raises(ValueError, match=rf"another process \({other.pid} on .*is training"):
+            RunDirectory(tmp_path, {"seed": 0}, resume=resume)
+    other.kill()
+    other.wait()
+    RunDirectory(tmp_path, {"seed": 0}, resume=True)
+    assert (tmp_path / "checkpoint" / "process").read_text().startswith(f"{os.getpid()} on ")
 
 
-@pytest.mark.parametrize("there", ["elsewhere 1", "damaged", ""])
-def test_what_cannot_be_living_here_is_passed_over(tmp_path, there):
+def test_of_two_that_begin_at_once_one_goes_on(tmp_path, start):
+    both = [start(tmp_path) for _ in range(2)]
+    for process in both:
+        assert process.stdout.readline() == "ready\n"
+    for process in both:
+        tell(process)
+    assert sorted(process.stdout.readline() for process in both) == ["", "training\n"]
+
+
+def test_in_one_process_a_run_may_begin_again(tmp_path):
     RunDirectory(tmp_path, {}, resume=False)
-    (tmp_path / "checkpoint" / "process").write_text(there)
     RunDirectory(tmp_path, {}, resume=True)
 
 

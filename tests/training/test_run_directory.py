@@ -1,8 +1,13 @@
 """A run's directory: new, resumed, or refused."""
 
 import json
+import subprocess
+import sys
 
+import keras
+import numpy as np
 import pytest
+import tensorflow as tf
 
 from keras_transformers.training.run_directory import RunDirectory
 
@@ -80,3 +85,18 @@ def test_directory_that_cannot_be_made(tmp_path, resume):
         with pytest.raises(OSError, match="file"):
             begin(directory, ARGUMENTS, resume)
     assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_finished_run_leaves_its_directory_to_others(tmp_path):
+    run = RunDirectory(tmp_path, ARGUMENTS, resume=False)
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    batches = tf.data.Dataset.from_tensors((np.ones((2, 1)), np.ones((2, 1))))
+    history = run.fit(model, lambda epoch: batches, epochs=1, verbose=0)
+    run.finish(model, history, data={}, test={}, figures={})
+    code = (
+        "import sys\n"
+        "from keras_transformers.training.run_directory import RunDirectory\n"
+        "RunDirectory(sys.argv[1], {}, resume=False)\n"
+    )
+    subprocess.run([sys.executable, "-c", code, tmp_path], check=True)
