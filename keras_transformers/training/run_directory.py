@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,14 +64,14 @@ class RunDirectory:
                 path.write_text(json.dumps(arguments))
 
     def _claim(self):
-        """Locks the directory, in one step, for as long as this process lives or until `finish`."""
+        """Locks the directory, in one step, for as long as there is this object or its process."""
         self.checkpoint.mkdir(parents=True, exist_ok=True)
         holder = self.checkpoint / PROCESS_FILE
-        self._lock = os.open(holder, os.O_RDWR | os.O_CREAT, 0o666)
+        lock = os.open(holder, os.O_RDWR | os.O_CREAT, 0o666)
+        self._unlock = weakref.finalize(self, os.close, lock)
         try:
-            fcntl.lockf(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except (BlockingIOError, PermissionError) as error:
-            os.close(self._lock)
             raise ValueError(
                 f"{self.path}: another process ({holder.read_text()}) is training into this "
                 "directory; take another one"
@@ -78,8 +79,8 @@ class RunDirectory:
         except OSError:  # A file system without locks: then nobody can tell.
             pass
         try:
-            os.truncate(self._lock, 0)
-            os.write(self._lock, f"{os.getpid()} on {socket.gethostname()}".encode())
+            os.truncate(lock, 0)
+            os.write(lock, f"{os.getpid()} on {socket.gethostname()}".encode())
         except OSError as error:
             raise OSError(f"{holder}: could not be written: {error}") from error
 
@@ -167,7 +168,7 @@ class RunDirectory:
                 figure.savefig(path)
         with replacing(self.path / "metrics.json") as path:
             path.write_text(json.dumps(metrics, indent=2) + "\n")
-        os.close(self._lock)
+        self._unlock()
         return metrics
 
 

@@ -26,7 +26,7 @@ BEGIN = (
     "import sys, time\n"
     "from keras_transformers.training.run_directory import RunDirectory\n"
     "print('ready', flush=True), sys.stdin.readline()\n"
-    "RunDirectory(sys.argv[1], {'seed': 0}, resume=False)\n"
+    "run = RunDirectory(sys.argv[1], {'seed': 0}, resume=False)\n"
     "print('training', flush=True), time.sleep(600)\n"
 )
 
