@@ -6,11 +6,12 @@ import keras
 from keras import ops
 
 from keras_transformers.layers.masks import masked_softmax, merge_masks
+from keras_transformers.layers.quantization import KeepsQuantization
 from keras_transformers.utils import Tensor, check_positive
 
 
 @keras.saving.register_keras_serializable(package="keras_transformers")
-class BahdanauAttention(keras.layers.Layer):
+class BahdanauAttention(KeepsQuantization, keras.layers.Layer):
     r"""Lets a query gather from the vectors of a sequence, by a small network that scores each.
 
     Bahdanau et al., 2015 (arXiv 1409.0473), section 3.1 and appendix A.1.2. For a query `s`, the

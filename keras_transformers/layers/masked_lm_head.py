@@ -7,11 +7,12 @@ import keras
 from keras import ops
 
 from keras_transformers.layers import fast
+from keras_transformers.layers.quantization import KeepsQuantization
 from keras_transformers.utils import Tensor, check_positive
 
 
 @keras.saving.register_keras_serializable(package="keras_transformers")
-class MaskedLMHead(keras.layers.Layer):
+class MaskedLMHead(KeepsQuantization, keras.layers.Layer):
     r"""Scores every token of the vocabulary for each masked position.
 
     Devlin et al., 2019 (arXiv 1810.04805), section 3.1 (task 1), as their code has it: the

@@ -8,11 +8,12 @@ from keras import ops
 
 from keras_transformers.layers import fast
 from keras_transformers.layers.masks import make_causal_mask, masked_softmax, merge_masks
+from keras_transformers.layers.quantization import KeepsQuantization
 from keras_transformers.utils import Tensor, check_positive, check_rate
 
 
 @keras.saving.register_keras_serializable(package="keras_transformers")
-class MultiHeadAttention(keras.layers.Layer):
+class MultiHeadAttention(KeepsQuantization, keras.layers.Layer):
     r"""Lets each position of a sequence gather from those of another, in several ways at once.
 
     Vaswani et al., 2017 (arXiv 1706.03762), section 3.2, equation 1. Queries are made of the

@@ -7,11 +7,12 @@ from keras import ops
 
 from keras_transformers.layers.bahdanau_attention import BahdanauAttention
 from keras_transformers.layers.masks import merge_masks
+from keras_transformers.layers.quantization import KeepsQuantization
 from keras_transformers.utils import Tensor, check_positive, check_rate
 
 
 @keras.saving.register_keras_serializable(package="keras_transformers")
-class RNNDecoder(keras.layers.Layer):
+class RNNDecoder(KeepsQuantization, keras.layers.Layer):
     r"""Predicts each token of a sequence by a recurrent network, with attention or without.
 
     The encoder is a bidirectional network, which gives vectors `h_1` to `h_T`. At each step a GRU

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_transformers.layers.quantization import KeepsQuantization
 from keras_transformers.layers.sinusoidal_position_encoding import SinusoidalPositionEncoding
 from keras_transformers.utils import Tensor, check_positive
 
@@ -18,7 +19,7 @@ def embedding_matrix(layer: keras.layers.Embedding) -> Tensor:
 
 
 @keras.saving.register_keras_serializable(package="keras_transformers")
-class TokenAndPositionEmbedding(keras.layers.Layer):
+class TokenAndPositionEmbedding(KeepsQuantization, keras.layers.Layer):
     r"""Adds up a trained vector for each token and one for its position in the sequence.
 
     \[ x_t = E_{w_t} + P_t \]
@@ -104,11 +105,14 @@ class TokenAndPositionEmbedding(keras.layers.Layer):
         self.token_embedding.build(input_shape)
         if self.positions == "trained":
             self.position_embedding.build(input_shape[-1:])
+        else:
+            self.position_encoding.build((*input_shape, self.embed_dim))
         self.built = True
 
     def call(self, inputs, offset=0):
         self._check_length(inputs.shape[-1], offset)
-        tokens = self.token_embedding(inputs)
+        # Quantized, it gives float32 whatever the compute dtype.
+        tokens = ops.cast(self.token_embedding(inputs), self.compute_dtype)
         if self.positions == "sinusoidal":
             return self.position_encoding(tokens * math.sqrt(self.embed_dim), offset=offset)
         # A slice, not a look-up: where the length is known only as the model runs, a sequence

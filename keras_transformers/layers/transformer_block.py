@@ -7,11 +7,12 @@ import keras
 
 from keras_transformers.layers import fast
 from keras_transformers.layers.multi_head_attention import MultiHeadAttention
+from keras_transformers.layers.quantization import KeepsQuantization
 from keras_transformers.utils import Tensor, check_positive, check_rate
 
 
 @keras.saving.register_keras_serializable(package="keras_transformers")
-class TransformerBlock(keras.layers.Layer):
+class TransformerBlock(KeepsQuantization, keras.layers.Layer):
     r"""Multi-head self-attention and a feed-forward network, each with residual and normalisation.
 
     Vaswani et al., 2017 (arXiv 1706.03762), figure 1, left half, with dropout on each sub-layer's

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_transformers.layers.quantization import KeepsQuantization
 from keras_transformers.layers.token_and_position_embedding import (
     TokenAndPositionEmbedding,
     embedding_matrix,
@@ -14,7 +15,7 @@ from keras_transformers.utils import Tensor, check_positive, check_rate
 
 
 @keras.saving.register_keras_serializable(package="keras_transformers")
-class TransformerDecoder(keras.layers.Layer):
+class TransformerDecoder(KeepsQuantization, keras.layers.Layer):
     r"""Predicts each token of a sequence from those before it and from what an encoder gave.
 
     Vaswani et al., 2017 (arXiv 1706.03762), figure 1, right half: embedding, `num_blocks`

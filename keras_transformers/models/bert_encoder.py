@@ -13,12 +13,13 @@ from keras_transformers.checkpoints.write_bert import write_bert
 from keras_transformers.layers import TokenAndPositionEmbedding, TransformerBlock, fast
 from keras_transformers.layers.gelu_tanh import gelu_tanh
 from keras_transformers.layers.masks import check_mask
+from keras_transformers.layers.quantization import KeepsQuantization
 from keras_transformers.text.bert_inputs import INPUTS
 from keras_transformers.utils import Tensor, check_positive, check_rate, reading
 
 
 @keras.saving.register_keras_serializable(package="keras_transformers")
-class BertEncoder(keras.Model):
+class BertEncoder(KeepsQuantization, keras.Model):
     r"""BERT: three embeddings, a normalisation and `num_layers` Transformer blocks.
 
     Devlin et al., 2019 (arXiv 1810.04805), section 3 and figure 2:
@@ -80,6 +81,9 @@ class BertEncoder(keras.Model):
         >>> tuple(outputs["sequence_output"].shape), encoder.count_params()
         ((1, 4, 128), 4782464)
     """
+
+    # Keras would trace the encoder for whatever it is exported in, with floats for the ids.
+    _default_save_signature = None
 
     def __init__(
         self,
@@ -168,7 +172,8 @@ class BertEncoder(keras.Model):
         ids, mask, types = self._unpack(inputs)
         x = self.embedding(ids)
         if self.segment_embedding:
-            x = x + self.segment_embedding(types)
+            # Quantized, it gives float32 whatever the compute dtype.
+            x = x + ops.cast(self.segment_embedding(types), self.compute_dtype)
         x = self.embedding_dropout(self.embedding_norm(x), training=training)
 
         encoder_outputs, attention_scores = [], []
@@ -227,6 +232,17 @@ class BertEncoder(keras.Model):
             "encoder_outputs": encoder_outputs,
             **({"attention_scores": scores} if return_attention_scores else {}),
         }
+
+    def export(self, filepath: str | PathLike[str], *arguments: Any, **options: Any) -> None:
+        """Exports a SavedModel; see `keras.Model.export`.
+
+        It takes all three inputs, int32 of shape `(batch, length)`, and gives `sequence_output` and
+        `pooled_output`.
+        """
+        inputs = {name: keras.Input((None,), dtype="int32", name=name) for name in INPUTS}
+        outputs = self(inputs)
+        outputs = {name: outputs[name] for name in ("sequence_output", "pooled_output")}
+        keras.Model(inputs, outputs).export(filepath, *arguments, **options)
 
     @classmethod
     def from_pretrained(

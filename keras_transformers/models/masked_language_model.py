@@ -9,9 +9,11 @@ from keras_transformers.checkpoints.find_checkpoint import find_checkpoint
 from keras_transformers.checkpoints.read_bert import assign_masked_lm, assign_tensors, read_bert
 from keras_transformers.checkpoints.write_bert import write_bert
 from keras_transformers.layers import MaskedLMHead
+from keras_transformers.layers.quantization import quantization, quantize_again
 from keras_transformers.layers.token_and_position_embedding import embedding_matrix
 from keras_transformers.models.bert_classifier import check_tokenizer
 from keras_transformers.models.bert_encoder import BertEncoder
+from keras_transformers.text.bert_inputs import INPUTS
 from keras_transformers.text.word_piece_tokenizer import WordPieceTokenizer
 from keras_transformers.utils import reading
 
@@ -119,6 +121,14 @@ class MaskedLanguageModel(keras.Model):
         shape = (batch, predictions, self.encoder.vocab_size)
         return keras.KerasTensor(shape, dtype=self.compute_dtype)
 
+    def export(self, filepath: str | PathLike[str], *arguments: Any, **options: Any) -> None:
+        """Exports a SavedModel that scores all positions; see `keras.Model.export`.
+
+        It takes the encoder's three inputs, int32 of shape `(batch, length)`.
+        """
+        inputs = {name: keras.Input((None,), dtype="int32", name=name) for name in INPUTS}
+        keras.Model(inputs, self(inputs)).export(filepath, *arguments, **options)
+
     def save_pretrained(self, directory: str | PathLike[str], dtype: str = "float32") -> None:
         """Writes encoder, head and tokeniser in Hugging Face's layout, a `BertForMaskedLM`.
 
@@ -138,11 +148,15 @@ class MaskedLanguageModel(keras.Model):
         return {
             "name": self.name,
             **{name: keras.saving.serialize_keras_object(part) for name, part in parts.items()},
+            "head_quantization": quantization(self.head),
         }
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
         config = dict(config)
+        head_quantization = config.pop("head_quantization", {})
         for part in ("encoder", "tokenizer"):
             config[part] = keras.saving.deserialize_keras_object(config[part], custom_objects)
-        return cls(**config)
+        model = cls(**config)
+        quantize_again(model.head, head_quantization)
+        return model

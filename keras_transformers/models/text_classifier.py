@@ -1,6 +1,5 @@
 """A classifier with its tokeniser in front."""
 
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,11 +7,12 @@ import keras
 import numpy as np
 
 from keras_transformers.data.tf_data import of_few_shapes, without_tuning
+from keras_transformers.models.takes_texts import TakesTexts
 from keras_transformers.utils import check_texts
 
 
 @keras.saving.register_keras_serializable(package="keras_transformers")
-class TextClassifier(keras.Model):
+class TextClassifier(TakesTexts, keras.Model):
     """Classifies texts: a tokeniser, and the classifier that takes what it gives.
 
     Vocabulary, weights and class names are all in the one `.keras` file it is saved to.
@@ -96,16 +96,10 @@ class TextClassifier(keras.Model):
         probabilities[order] = model.predict(batches, verbose=0)
         return probabilities
 
-    def export(
-        self,
-        filepath: str | os.PathLike[str],
-        *arguments: Any,
-        input_signature: Any = None,
-        **options: Any,
-    ) -> None:
-        """Exports a SavedModel that takes strings of shape `(batch,)`; see `keras.Model.export`."""
-        signature = input_signature or [keras.InputSpec("string", (None,))]
-        super().export(filepath, *arguments, input_signature=signature, **options)
+    def quantize(self, *arguments: Any, **options: Any) -> None:
+        """Quantizes the classifier, for tokenisers have no weights; see `keras.Model.quantize`."""
+        self.classifier.quantize(*arguments, **options)
+        self.train_function = self.test_function = self.predict_function = None
 
     def get_config(self):
         return {

@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_transformers.data.tf_data import MULTIPLE, pad_to_multiple
 from keras_transformers.decoding import beam_search
+from keras_transformers.models.takes_texts import TakesTexts
 from keras_transformers.text.sentence_piece_tokenizer import END_ID, START_ID
 from keras_transformers.utils import Tensor, check_positive, check_text, check_texts
 
@@ -45,7 +46,7 @@ class _Search(keras.Model):
 
 
 @keras.saving.register_keras_serializable(package="keras_transformers")
-class Translator(keras.Model):
+class Translator(TakesTexts, keras.Model):
     """Translates texts: a tokeniser, a model that writes, and a tokeniser back to text.
 
     Vocabularies and weights are all in the one `.keras` file it is saved to.
@@ -99,7 +100,8 @@ class Translator(keras.Model):
                 f"Received: a model that scores {model.output_shape[-1]}"
             )
         self.built = True  # The tokenisers and the model come built.
-        self._searches = {}
+        # Not a dict, which would be exported with the model.
+        self._search = functools.cache(self._make_search)
 
     def call(self, texts, beam=1):
         ids, _ = search(self.model, self.source_tokenizer(texts), beam, self.max_length)
@@ -138,7 +140,8 @@ class Translator(keras.Model):
         texts = check_texts(texts)
         check_positive("beam", beam)
         check_positive("batch_size", batch_size)
-        search = self._compiled(beam)
+        # What is quantized, or has LoRA, has other variables than the search that was compiled.
+        search = self._search(beam, *map(id, self.model.variables))
         translations = np.empty(len(texts), object)
         scores = np.zeros(len(texts), "float32")
         order = np.argsort([len(text) for text in texts], kind="stable")
@@ -170,13 +173,9 @@ class Translator(keras.Model):
         trained = getattr(self.model.get_layer("decoder"), "maxlen", None)
         return min(MAX_SOURCE_TOKENS, trained or MAX_SOURCE_TOKENS)
 
-    def _compiled(self, beam):
-        # What is quantized, or has LoRA, has other variables than the search that was compiled.
-        key = beam, *map(id, self.model.variables)
-        if key not in self._searches:
-            make = self._for_jax if keras.backend.backend() == "jax" else self._for_tensorflow
-            self._searches[key] = make(beam)
-        return self._searches[key]
+    def _make_search(self, beam, *variables):
+        make = self._for_jax if keras.backend.backend() == "jax" else self._for_tensorflow
+        return make(beam)
 
     def _for_tensorflow(self, beam):
         import tensorflow as tf
@@ -249,6 +248,11 @@ class Translator(keras.Model):
         written = [*self.target_tokenizer.tokens(translation), "</s>"]
         scores = [np.array(weights[0]) for weights in scores]
         return scores, self.source_tokenizer.tokens(text), written
+
+    def quantize(self, *arguments: Any, **options: Any) -> None:
+        """Quantizes the model, for tokenisers have no weights; see `keras.Model.quantize`."""
+        self.model.quantize(*arguments, **options)
+        self.train_function = self.test_function = self.predict_function = None
 
     def get_config(self):
         return {

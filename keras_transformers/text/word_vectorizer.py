@@ -21,6 +21,8 @@ class WordVectorizer(keras.layers.Layer):
     Args:
         vocab_size: int, the number of different ids, those two included.
         maxlen: int, longer texts are cut to their first `maxlen` words.
+        vocabulary: optional list of at most `vocab_size - 2` different words, the most frequent
+            first; None leaves it to `adapt`.
         **kwargs: `name` and the other arguments of `keras.layers.Layer`.
 
     Call arguments:
@@ -31,7 +33,8 @@ class WordVectorizer(keras.layers.Layer):
         in the batch, at least 1 and at most `maxlen`.
 
     Raises:
-        ValueError: if a size is not a positive integer, or `vocab_size` below 3.
+        ValueError: if a size is not a positive integer, `vocab_size` below 3 or too small for the
+            vocabulary, or a word is there twice.
 
     Example:
         >>> import tensorflow as tf
@@ -42,7 +45,14 @@ class WordVectorizer(keras.layers.Layer):
         [[1, 2, 4, 3], [0, 0, 0, 0]]
     """
 
-    def __init__(self, vocab_size: int, maxlen: int, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        vocab_size: int,
+        maxlen: int,
+        *,
+        vocabulary: Sequence[str] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.vocab_size = check_positive("vocab_size", vocab_size)
         if vocab_size < 3:
@@ -54,6 +64,8 @@ class WordVectorizer(keras.layers.Layer):
         self.lookup = keras.layers.TextVectorization(
             max_tokens=vocab_size, standardize="strip_punctuation", name="lookup"
         )
+        if vocabulary:
+            self.lookup.set_vocabulary(check_texts(vocabulary))
         self.supports_jit = False  # XLA does not compile strings.
         # Strings must come as they are: Keras would make tensors of its backend of them.
         self._convert_input_args = False
@@ -100,7 +112,12 @@ class WordVectorizer(keras.layers.Layer):
         return keras.KerasTensor((texts.shape[0], None), dtype="int64")
 
     def get_config(self):
-        return {**super().get_config(), "vocab_size": self.vocab_size, "maxlen": self.maxlen}
+        return {
+            **super().get_config(),
+            "vocab_size": self.vocab_size,
+            "maxlen": self.maxlen,
+            "vocabulary": self.vocabulary[2:],
+        }
 
 
 def _lower(texts):

@@ -12,13 +12,14 @@ from support.checks import numpy
 from keras_transformers.models import (
     BertEncoder,
     TextClassifier,
+    Translator,
     bert_classifier,
     masked_language_model,
     rnn_translator,
     transformer_classifier,
     transformer_translator,
 )
-from keras_transformers.text import WordPieceTokenizer, WordVectorizer
+from keras_transformers.text import SentencePieceTokenizer, WordPieceTokenizer, WordVectorizer
 
 IDS = np.array([[3, 4, 5, 0], [7, 8, 9, 10]], "int32")
 BERT = {"input_word_ids": IDS}
@@ -31,12 +32,26 @@ MODELS = {
     "encoder": (lambda: BertEncoder(50, 2, 32, 2, 64, 20), BERT),
     "masked language model": (lambda: masked_language_model(BertEncoder(50, 1, 32, 2, 64)), BERT),
     "transformer translator": (
-        lambda: transformer_translator(50, 50, 16, 2, 16, num_blocks=1),
+        lambda size=50: transformer_translator(size, size, 16, 2, 16, num_blocks=1),
         (IDS, IDS),
     ),
-    "rnn translator": (lambda: rnn_translator(50, 50, 16, 16), (IDS, IDS)),
+    "rnn translator": (lambda size=50: rnn_translator(size, size, 16, 16), (IDS, IDS)),
 }
 every_model = pytest.mark.parametrize(("make", "inputs"), MODELS.values(), ids=MODELS)
+every_model_in_time = pytest.mark.parametrize(
+    ("make", "inputs"),
+    [
+        pytest.param(*model, id=name, marks=[] if name == "encoder" else pytest.mark.slow)
+        for name, model in MODELS.items()
+    ],
+)
+
+
+@pytest.fixture
+def mixed_bfloat16():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    yield
+    keras.config.set_dtype_policy("float32")
 
 
 def first(outputs):
@@ -54,6 +69,11 @@ def bert_text_classifier():
     return bert_classifier(encoder, 3, tokenizer=WordPieceTokenizer(PIECES, max_length=10))
 
 
+every_text_classifier = pytest.mark.parametrize(
+    "make", [text_classifier, pytest.param(bert_text_classifier, marks=pytest.mark.slow)]
+)
+
+
 @every_model
 def test_quantized_to_eight_bits_it_is_within_their_error(make, inputs):
     model = make()
@@ -61,6 +81,46 @@ def test_quantized_to_eight_bits_it_is_within_their_error(make, inputs):
     model.quantize("int8")
     difference = first(model(inputs)) - expected
     assert 0 < np.linalg.norm(difference) < 0.05 * np.linalg.norm(expected)
+
+
+@every_model_in_time
+def test_quantized_it_is_saved_and_opened(make, inputs, tmp_path):
+    model = make()
+    model(inputs)
+    model.quantize("int8")
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    assert np.array_equal(first(again(inputs)), first(model(inputs)))
+
+
+@every_model_in_time
+def test_quantized_in_mixed_precision(make, inputs, mixed_bfloat16):
+    model = make()
+    expected = first(model(inputs)).astype("float32")
+    model.quantize("int8")
+    difference = first(model(inputs)).astype("float32") - expected
+    assert 0 < np.linalg.norm(difference) < 0.05 * np.linalg.norm(expected)
+
+
+@every_text_classifier
+def test_a_text_classifier_is_quantized_as_it_comes(make, tmp_path):
+    make().save(tmp_path / "model.keras")
+    model = keras.saving.load_model(tmp_path / "model.keras")
+    expected = model.predict_texts(TEXTS)
+    model.quantize("int8")
+    found = model.predict_texts(TEXTS)
+    assert 0 < np.abs(found - expected).max() < 0.05
+    model.save(tmp_path / "quantized.keras")
+    again = keras.saving.load_model(tmp_path / "quantized.keras")
+    np.testing.assert_array_equal(again.predict_texts(TEXTS), found)
+
+
+@every_text_classifier
+def test_a_text_classifier_is_cloned(make):
+    model = make()
+    clone = keras.models.clone_model(model)
+    clone.set_weights(model.get_weights())
+    np.testing.assert_array_equal(clone.predict_texts(TEXTS), model.predict_texts(TEXTS))
 
 
 @every_model
@@ -73,18 +133,17 @@ def test_weights_are_saved_and_loaded(make, inputs, tmp_path):
     np.testing.assert_allclose(first(other(inputs)), expected, rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["classifier", "transformer translator", "rnn translator"])
-def test_functional_models_are_cloned(name):
-    make, inputs = MODELS[name]
+@every_model
+def test_it_is_cloned(make, inputs):
     model = make()
+    model(inputs)
     clone = keras.models.clone_model(model)
+    clone(inputs)
     clone.set_weights(model.get_weights())
     np.testing.assert_allclose(first(clone(inputs)), first(model(inputs)), rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    "make", [text_classifier, pytest.param(bert_text_classifier, marks=pytest.mark.slow)]
-)
+@every_text_classifier
 def test_a_text_classifier_is_exported_from_strings(make, tmp_path):
     model = make()
     expected = model.predict_texts(TEXTS)
@@ -99,12 +158,25 @@ def test_a_text_classifier_is_exported_from_strings(make, tmp_path):
     np.testing.assert_allclose(np.load(tmp_path / "answers.npy"), expected, rtol=0, atol=1e-6)
 
 
-def test_the_classifier_on_ids_is_exported(tmp_path):
-    make, inputs = MODELS["classifier"]
+@every_model_in_time
+def test_it_is_exported(make, inputs, tmp_path):
     model = make()
     model.export(str(tmp_path / "served"), verbose=False)
     served = tf.saved_model.load(str(tmp_path / "served"))
-    np.testing.assert_allclose(served.serve(inputs), numpy(model(inputs)), rtol=0, atol=1e-6)
+    if inputs is BERT:
+        inputs = BERT | {"input_mask": np.int32(IDS != 0), "input_type_ids": 0 * IDS}
+    np.testing.assert_allclose(first(served.serve(inputs)), first(model(inputs)), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["transformer translator", "rnn translator"])
+def test_a_translator_is_exported_from_strings(name, tmp_path):
+    letters = SentencePieceTokenizer.train(TEXTS, unit="character")
+    model = MODELS[name][0](letters.vocab_size)
+    translator = Translator(letters, letters, model, max_length=5)
+    expected = translator.translate(TEXTS)
+    translator.export(str(tmp_path / "served"), verbose=False)
+    served = tf.saved_model.load(str(tmp_path / "served"))
+    assert [text.decode() for text in served.serve(tf.constant(TEXTS)).numpy()] == expected
 
 
 def test_the_classifier_on_ids_is_exported_to_litert(tmp_path):

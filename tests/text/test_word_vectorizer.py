@@ -157,3 +157,19 @@ def test_wrong_sizes(name, value):
 def test_vocabulary_without_room_for_unknown_words():
     with pytest.raises(ValueError, match=r"vocab_size.*Received: .*1"):
         WordVectorizer(vocab_size=1, maxlen=4)
+
+
+def test_a_vocabulary_may_be_given():
+    vectorizer = WordVectorizer(vocab_size=10, maxlen=4, vocabulary=["rain", "sun"])
+    again = WordVectorizer.from_config(vectorizer.get_config())
+    for layer in (vectorizer, again):
+        assert layer.vocabulary == ["", "[UNK]", "rain", "sun"]
+        assert layer.encode(["Sun, then rain"])[0].tolist() == [3, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("vocabulary", "said"), [(["a", "b"], "maximum vocab size"), (["a", "a"], "repeated")]
+)
+def test_a_vocabulary_that_does_not_fit_is_refused(vocabulary, said):
+    with pytest.raises(ValueError, match=said):
+        WordVectorizer(vocab_size=3, maxlen=4, vocabulary=vocabulary)
