@@ -19,6 +19,10 @@ def load_ipython_extension(shell: "InteractiveShell") -> None:
     TensorFlow's start-up notes, on a missing GPU for one, are left out by importing this package
     before anything that loads TensorFlow.
     """
+    import tensorflow as tf
+
+    # It writes of what it leaves as it is, as in a BERT's preprocessing model, whatever the level.
+    tf.config.optimizer.set_experimental_options({"loop_optimization": False})
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     for message in _PASSED_OVER:
         warnings.filterwarnings("ignore", message=message)
