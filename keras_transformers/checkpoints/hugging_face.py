@@ -161,7 +161,7 @@ def check_encoder(tensors: Mapping[str, np.ndarray], config: Mapping[str, Any]) 
     layers = config["num_hidden_layers"]
     if layers > len(tensors):  # of which each layer has several
         raise ValueError(
-            f"`num_hidden_layers` must be as many layers as there are tensors of. "
+            "`num_hidden_layers` must be the number of layers that there are tensors of. "
             f"Received: num_hidden_layers={layers} with {len(tensors)} tensors"
         )
     left_out = () if any(name.startswith("pooler.") for name in tensors) else ("pooler.",)
