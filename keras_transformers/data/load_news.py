@@ -100,9 +100,9 @@ def load_news(source: str | os.PathLike[str] = "auto") -> News:
               from there, else it is downloaded.
             - `"sample"`: 1,000 fictional news briefs that come with the package.
             - a directory with `train.csv` and `test.csv` in AG News' layout: no header, rows of
-              `"class","title","description"` in UTF-8, classes counted from 1. Rows
-              without anything in them are skipped. A `classes.txt` names the classes, one a line
-              and no two alike; without it they are AG News' four.
+              `"class","title","description"` in UTF-8, classes counted from 1. Rows without
+              anything in them are skipped. A `classes.txt` names the classes, one a line and no two
+              alike; without it they are AG News' four.
             - `"auto"`: AG News where it is on disk or can be downloaded, else the sample.
 
     Returns:
