@@ -32,8 +32,8 @@ class WordVectorizer(keras.layers.Layer):
         in the batch, at least 1 and at most `maxlen`.
 
     Raises:
-        ValueError: if a size is not a positive integer, `vocab_size` below 3, or something in `texts`
-            no string.
+        ValueError: if a size is not a positive integer, `vocab_size` below 3, or something in
+            `texts` no string.
 
     Example:
         >>> import tensorflow as tf
