@@ -55,10 +55,11 @@ def confusion_matrix(
     """
     from sklearn.metrics import ConfusionMatrixDisplay
 
+    class_names = list(class_names)
     figure = _figure(4.6, 4)
     ConfusionMatrixDisplay.from_predictions(
-        labels,
-        predicted,
+        np.asarray(labels),
+        np.asarray(predicted),
         labels=range(len(class_names)),
         display_labels=class_names,
         cmap="Blues",
@@ -165,6 +166,7 @@ def position_similarity(positions: dict[str, np.ndarray], anchor: int) -> Figure
     figure = _figure(6.5, 3.4)
     axes = figure.subplots()
     for name, vectors in positions.items():
+        vectors = np.asarray(vectors)
         unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
         axes.plot(np.arange(len(unit)) - anchor, unit @ unit[anchor], label=name)
     axes.set(xlabel=f"distance from position {anchor}", ylabel="cosine similarity")
@@ -234,6 +236,7 @@ def feature_scatter(features: np.ndarray, labels: np.ndarray, class_names: Seque
     from sklearn.decomposition import PCA
 
     points = PCA(n_components=2, random_state=0).fit_transform(features)
+    labels = np.asarray(labels)
     figure = _figure(6, 4.5)
     axes = figure.subplots()
     for label, name in enumerate(class_names):

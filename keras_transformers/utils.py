@@ -6,6 +6,7 @@ import json
 import os
 import tempfile
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -33,14 +34,14 @@ def check_rate(name: str, value: float) -> float:
     return value
 
 
-def check_texts(texts: Iterable[str]) -> list[str]:
+def check_texts(texts: Iterable[str], name: str = "texts") -> list[str]:
     """Returns texts as a list in their order, whatever holds them: an array, Series or iterator.
 
     Raises:
         ValueError: if it is a single string, has no order or several columns, or holds something
-            that is no string or that UTF-8 cannot encode; the message names its position.
+            that is no string or that UTF-8 cannot encode; the message has `name` and the position.
     """
-    return list(each_text(texts))
+    return list(each_text(texts, name))
 
 
 def check_labels(labels: Any, count: int, class_names: Sequence[str]) -> np.ndarray:
@@ -64,33 +65,53 @@ def check_labels(labels: Any, count: int, class_names: Sequence[str]) -> np.ndar
     return labels
 
 
-def each_text(texts: Iterable[str]) -> Iterator[str]:
+def check_class_names(names: Iterable[Any]) -> tuple[str, ...]:
+    """Returns the names of classes as strings, whatever holds them.
+
+    Raises:
+        ValueError: if it is a single string, has no order or several columns, or names two classes
+            alike.
+    """
+    names = tuple(str(name) for name in _in_order(names, "class_names"))
+    if repeated := [name for name, count in Counter(names).items() if count > 1]:
+        raise ValueError(
+            f"`class_names` must be different from each other. Received: {some(repeated)} repeated"
+        )
+    return names
+
+
+def _in_order(values, name):
+    """Returns an iterator over strings that have an order and one column, or refuses them."""
+    unordered = isinstance(values, str | bytes | Mapping | Set) or not isinstance(values, Iterable)
+    if unordered or getattr(values, "ndim", 1) != 1:
+        received = " ".join(f"{type(values).__name__} {values!r:.80}".split())
+        raise ValueError(f"`{name}` must be a sequence of strings. Received: {received}")
+    return iter(values)
+
+
+def each_text(texts: Iterable[str], name: str = "texts") -> Iterator[str]:
     """Yields texts one after the other, or raises the `ValueError` of `check_texts`."""
-    unordered = isinstance(texts, str | bytes | Mapping | Set) or not isinstance(texts, Iterable)
-    if unordered or getattr(texts, "ndim", 1) != 1:
-        received = " ".join(f"{type(texts).__name__} {texts!r:.80}".split())
-        raise ValueError(f"`texts` must be a sequence of strings. Received: {received}")
-    for position, text in enumerate(texts):
+    for position, text in enumerate(_in_order(texts, name)):
         if not isinstance(text, str):
             raise ValueError(
-                f"`texts` must hold strings. Received: {type(text).__name__} {text!r:.80} at "
+                f"`{name}` must hold strings. Received: {type(text).__name__} {text!r:.80} at "
                 f"position {position}"
             )
         try:
             text.encode()
         except UnicodeEncodeError as error:
             raise ValueError(
-                f"`texts` must hold strings that UTF-8 can encode. Received: {text!a:.80} at "
+                f"`{name}` must hold strings that UTF-8 can encode. Received: {text!a:.80} at "
                 f"position {position}"
             ) from error
         yield str(text)
 
 
-def check_text(text: str) -> str:
+def check_text(text: str, name: str = "text") -> str:
     """Returns a text, or raises a `ValueError` that says what is there instead."""
     if not isinstance(text, str):
-        raise ValueError(f"`text` must be a string. Received: {type(text).__name__} {text!r:.80}")
-    return next(each_text([text]))
+        raise ValueError(f"`{name}` must be a string. Received: {type(text).__name__} {text!r:.80}")
+    return next(each_text([text], name))
 
 
 def one_line(error: BaseException) -> str:

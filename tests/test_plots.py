@@ -1,7 +1,9 @@
 """What the figures show, read back from matplotlib's artists."""
 
 import numpy as np
+import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from keras_transformers import plots
 
@@ -137,6 +139,28 @@ def test_no_global_state_is_touched():
     plots.position_heat_map(np.eye(3))
     assert pyplot.get_fignums() == []
     assert dict(matplotlib.rcParams) == before
+
+
+def test_what_is_drawn_goes_by_order_whatever_holds_it(rng):
+    features, labels, names = rng.normal(size=(6, 3)), [0, 1, 1, 0, 2, 2], ["a", "b", "c"]
+    pictures = {
+        "scatter": lambda labels, names, vectors: plots.feature_scatter(vectors, labels, names),
+        "confusion": lambda labels, names, _: plots.confusion_matrix(labels, labels[::-1], names),
+        "positions": lambda _, __, vectors: plots.position_similarity({"a": vectors}, anchor=1),
+        "vectors": lambda _, __, vectors: plots.position_heat_map(vectors),
+    }
+    index = [4, 2, 0, 1, 5, 3]
+    held = pd.Series(labels, index), pd.Series(names, [2, 0, 1]), pd.DataFrame(features, index)
+    for name, draw in pictures.items():
+        expected = pixels(draw(np.array(labels), names, features))
+        for arguments in (held, (labels, (name for name in names), features.tolist())):
+            np.testing.assert_array_equal(pixels(draw(*arguments)), expected, name)
+
+
+def pixels(figure):
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())
 
 
 def test_alignment_has_the_source_across_and_the_translation_down(tmp_path):

@@ -149,6 +149,28 @@ def check_tensors(tensors: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[
         )
 
 
+def check_encoder(tensors: Mapping[str, np.ndarray], config: Mapping[str, Any]) -> None:
+    """Raises the error of `check_tensors` for what are not the tensors of such an encoder.
+
+    Nothing of the encoder's size is made for it, which may be beyond all memory in a damaged file.
+
+    Args:
+        tensors: those of the encoder alone; the pooler's may be missing.
+        config: one that `complete_config` returned; with `type_vocab_size` 0 there are no segments.
+    """
+    layers = config["num_hidden_layers"]
+    if layers > len(tensors):  # of which each layer has several
+        raise ValueError(
+            "`num_hidden_layers` must be the number of layers that there are tensors of. "
+            f"Received: num_hidden_layers={layers} with {len(tensors)} tensors"
+        )
+    left_out = () if any(name.startswith("pooler.") for name in tensors) else ("pooler.",)
+    if not config["type_vocab_size"]:
+        left_out += ("embeddings.token_type_embeddings.",)
+    shapes = tensor_shapes(config)
+    check_tensors(tensors, {n: s for n, s in shapes.items() if not n.startswith(left_out)})
+
+
 def read_tokenizer_config(directory: str | os.PathLike[str]) -> dict[str, Any]:
     """Reads `tokenizer_config.json`; without one, all is as Hugging Face has it by default."""
     file = Path(directory) / "tokenizer_config.json"

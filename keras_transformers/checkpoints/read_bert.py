@@ -21,6 +21,7 @@ from keras_transformers.checkpoints.bert_names import (
     named_weights,
 )
 from keras_transformers.checkpoints.hugging_face import (
+    check_encoder,
     check_tensors,
     complete_config,
     read_config,
@@ -57,7 +58,8 @@ def read_bert(directory: str | os.PathLike[str]) -> BertCheckpoint:
 
     Raises:
         FileNotFoundError: if the directory or a file in it is missing.
-        ValueError: if the configuration is not a BERT encoder's, or a file is damaged.
+        ValueError: if the configuration is not a BERT encoder's, or not that of the tensors, or
+            a file is damaged.
 
     Warns:
         UserWarning: if the model pads with another id than 0.
@@ -86,13 +88,15 @@ def _read_hugging_face(directory):
         config = complete_config(config)
     # Of the integers none is a weight, nor are the tables of position and type ids, which some
     # checkpoints have as floats.
-    return _arguments(config), {
+    tensors = {
         name: tensor
         for name, tensor in tensors.items()
         if name.startswith((*ENCODER, MASKED_LM))
         and tensor.dtype.kind == "f"
         and not name.endswith("_ids")
     }
+    check_encoder({n: t for n, t in tensors.items() if not n.startswith(MASKED_LM)}, config)
+    return _arguments(config), tensors
 
 
 def _as_bert(config):

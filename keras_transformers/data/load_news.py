@@ -12,7 +12,13 @@ from pathlib import Path
 import numpy as np
 
 from keras_transformers.data.sources import is_reachable, prepared_dataset
-from keras_transformers.utils import check_labels, check_texts, one_line, read_text
+from keras_transformers.utils import (
+    check_class_names,
+    check_labels,
+    check_texts,
+    one_line,
+    read_text,
+)
 
 CLASS_NAMES = ("World", "Sports", "Business", "Sci/Tech")
 MIRROR = "https://raw.githubusercontent.com/mhjabreel/CharCnn_Keras/master/data/ag_news_csv/"
@@ -35,7 +41,8 @@ class News:
         source: str, where the texts came from.
 
     Raises:
-        ValueError: if something is no text, or there is not an integer label of a class for each.
+        ValueError: if something is no text, there is not an integer label of a class for each, or
+            two classes have one name.
     """
 
     train_texts: list[str]
@@ -47,6 +54,7 @@ class News:
 
     def __post_init__(self) -> None:
         # Taken by position from here on, whatever holds them.
+        object.__setattr__(self, "class_names", check_class_names(self.class_names))
         for part in ("train", "test"):
             texts = check_texts(getattr(self, f"{part}_texts"))
             labels = check_labels(getattr(self, f"{part}_labels"), len(texts), self.class_names)
@@ -92,8 +100,9 @@ def load_news(source: str | os.PathLike[str] = "auto") -> News:
               from there, else it is downloaded.
             - `"sample"`: 1,000 fictional news briefs that come with the package.
             - a directory with `train.csv` and `test.csv` in AG News' layout: no header, rows of
-              `"class","title","description"` in UTF-8, classes counted from 1. A `classes.txt`
-              names the classes, one a line; without it they are AG News' four.
+              `"class","title","description"` in UTF-8, classes counted from 1. Rows without
+              anything in them are skipped. A `classes.txt` names the classes, one a line and no two
+              alike; without it they are AG News' four.
             - `"auto"`: AG News where it is on disk or can be downloaded, else the sample.
 
     Returns:
@@ -228,11 +237,14 @@ def _read_tfds_split(builder, split):
 def _read_class_names(path):
     if not path.is_file():
         return CLASS_NAMES
-    names = [line.strip() for line in read_text(path).splitlines()]
-    names = tuple(name for name in names if name)
+    names = []
+    for number, line in enumerate(read_text(path).splitlines(), 1):
+        if (name := line.strip()) in names:
+            raise ValueError(f"{path}, line {number}: expected another name, found {name!r} again")
+        names += [name] if name else []
     if not names:
         raise ValueError(f"{path}: expected the name of a class in each line, found none")
-    return names
+    return tuple(names)
 
 
 def _read_csv(path, num_classes):
@@ -242,7 +254,9 @@ def _read_csv(path, num_classes):
     reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
     limit = csv.field_size_limit(sys.maxsize)
     try:
-        for row in filter(None, reader):  # without blank lines
+        for row in reader:
+            if not any(map(str.strip, row)):  # as spreadsheets write rows without anything
+                continue
             label, title, description = _check_row(row, num_classes)
             texts.append(_join(title, description))
             labels.append(label)

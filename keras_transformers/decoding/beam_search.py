@@ -56,7 +56,7 @@ def beam_search(
         there is one and padded with 0; and their scores, float32 of shape `(batch,)`.
 
     Raises:
-        ValueError: if `beam` is not a positive integer.
+        ValueError: if `beam` is not a positive integer, or `memory_mask` is no such mask.
 
     Example:
         >>> import numpy as np

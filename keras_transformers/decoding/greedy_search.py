@@ -37,6 +37,9 @@ def greedy_search(
         with 0; and the sequences' log-probabilities, float32 of shape `(batch,)`, the sums of
         their tokens'.
 
+    Raises:
+        ValueError: if `memory_mask` is no such mask.
+
     Example:
         >>> import numpy as np
         >>> from keras_transformers.decoding import greedy_search

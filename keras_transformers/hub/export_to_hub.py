@@ -14,7 +14,7 @@ import numpy as np
 
 from keras_transformers.checkpoints.bert_names import ENCODER
 from keras_transformers.checkpoints.hugging_face import (
-    check_tensors,
+    check_encoder,
     complete_config,
     read_config,
     read_tensors,
@@ -144,9 +144,7 @@ def _encoder_tensors(tensors, config):
         for name, tensor in tensors.items()
         if name.startswith(ENCODER) and tensor.dtype.kind == "f" and not name.endswith("_ids")
     }
-    has_pooler = any(name.startswith("pooler.") for name in tensors)
-    shapes = tensor_shapes(config).items()
-    check_tensors(tensors, {n: s for n, s in shapes if has_pooler or not n.startswith("pooler.")})
+    check_encoder(tensors, config)
     return tensors
 
 

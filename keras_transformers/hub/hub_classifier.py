@@ -10,6 +10,7 @@ from keras_transformers.hub.hub_tokenizer import HubTokenizer
 from keras_transformers.models.encoder_classifier import encoder_classifier
 from keras_transformers.models.text_classifier import TextClassifier
 from keras_transformers.text.bert_inputs import INPUTS, bert_inputs
+from keras_transformers.utils import check_class_names
 
 
 def hub_classifier(
@@ -42,12 +43,14 @@ def hub_classifier(
         SavedModel runs code of its own.
 
     Raises:
-        ValueError: if a SavedModel cannot be opened or is of another kind, or if `pooling` is
-            unknown.
+        ValueError: if a SavedModel cannot be opened or is of another kind, if `pooling` is unknown,
+            or two classes have one name.
     """
     tokenizer = HubTokenizer(preprocessor, name="tokenizer")
     bert = HubLayer(encoder, name="encoder")
     _check_bert(bert, "sequence_output" if pooling == "mean" else "pooled_output")
+    if class_names is not None:
+        class_names = check_class_names(class_names)
     classifier = encoder_classifier(
         bert,
         len(class_names) if class_names else num_classes,

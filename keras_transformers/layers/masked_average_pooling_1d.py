@@ -5,6 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_transformers.layers.masks import check_mask_of_keys
+
 
 @keras.saving.register_keras_serializable(package="keras_transformers")
 class MaskedAveragePooling1D(keras.layers.Layer):
@@ -21,11 +23,16 @@ class MaskedAveragePooling1D(keras.layers.Layer):
 
     Call arguments:
         inputs: floats of shape `(batch, length, dim)`.
-        mask: optional boolean mask of shape `(batch, length)`, True = attend. Left out, the mask
-            that came along with `inputs` is used; without one, every position counts.
+        mask: optional boolean mask of shape `(batch, length)`, or 0 and 1 as integers or floats,
+            True = attend. Left out, the mask that came along with `inputs` is used; without one,
+            every position counts.
 
     Returns:
         Floats of shape `(batch, dim)`.
+
+    Raises:
+        ValueError: if `mask` is of another shape, or holds other numbers; these go unseen while a
+            backend traces.
 
     Example:
         >>> import numpy as np
@@ -45,6 +52,7 @@ class MaskedAveragePooling1D(keras.layers.Layer):
     def call(self, inputs, mask=None):
         if mask is None:
             return ops.mean(inputs, axis=1)
+        check_mask_of_keys(mask, inputs, "mask", floats=True)
         # What is masked becomes 0 first, for 0 times NaN is NaN.
         inputs = ops.where(ops.expand_dims(ops.cast(mask, "bool"), -1), inputs, 0)
         mask = ops.cast(mask, inputs.dtype)

@@ -1,6 +1,7 @@
 """Attention masks: boolean, True = attend."""
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_transformers.utils import Tensor
@@ -22,7 +23,8 @@ def merge_masks(
         `batch` or `queries` where it is the same for all of them; None without a mask.
 
     Raises:
-        ValueError: if a mask holds floats, or is of another shape.
+        ValueError: if a mask holds floats, or is of another shape, or holds other integers; these
+            go unseen while a backend traces.
     """
     merged = None
     for mask in masks:
@@ -41,13 +43,8 @@ def check_mask(
     value: Tensor | None = None,
     name: str = "attention_mask",
 ) -> None:
-    """Raises the `ValueError` of `merge_masks` for a mask of floats or of another shape."""
-    if "float" in keras.backend.standardize_dtype(mask.dtype):
-        raise ValueError(
-            f"`{name}` must be boolean, or integers of 0 and 1, True = attend. Received: "
-            f"{mask.dtype}. A mask that is added to the scores, 0 where a query may look and a "
-            "large negative number elsewhere, is `mask == 0` here"
-        )
+    """Raises the `ValueError` of `merge_masks` for what is no such mask."""
+    _check_kind(name, mask)
     batch, queries = (None, None) if query is None else query.shape[:2]
     keys = None if value is None else value.shape[1]
     if not _fits(tuple(mask.shape), batch, queries, keys):
@@ -56,6 +53,49 @@ def check_mask(
             f"`{name}` must have shape (batch, keys) or (batch, queries, keys){here}. "
             f"Received: shape {tuple(mask.shape)}"
         )
+
+
+def check_mask_of_keys(mask: Tensor, value: Tensor, name: str, floats: bool = False) -> None:
+    """Raises a `ValueError` for a mask that does not say which of `value`'s keys exist.
+
+    Args:
+        mask: boolean or integer (0 or 1) of shape `(batch, keys)`.
+        value: the tensor `(batch, keys, dim)`.
+        name: what the error calls the mask.
+        floats: bool, whether floats of 0 and 1 will do.
+    """
+    _check_kind(name, mask, floats)
+    sizes = zip(mask.shape, value.shape[:2], strict=False)
+    if len(mask.shape) != 2 or not all(_alike(*pair) for pair in sizes):
+        raise ValueError(
+            f"`{name}` must have shape (batch, keys), here {tuple(value.shape[:2])}. "
+            f"Received: shape {tuple(mask.shape)}"
+        )
+
+
+def _check_kind(name, mask, floats=False):
+    """Refuses masks of other numbers than 0 and 1, such as those that are added to the scores."""
+    kind = keras.backend.standardize_dtype(mask.dtype)
+    if kind == "bool":
+        return
+    received = mask.dtype if "float" in kind and not floats else _other_number(mask)
+    if received is not None:
+        numbers = "numbers" if floats else "integers"
+        raise ValueError(
+            f"`{name}` must be boolean, or {numbers} of 0 and 1, True = attend. Received: "
+            f"{received}. A mask that is added to the scores, 0 where a query may look and a "
+            "large negative number elsewhere, is `mask == 0` here"
+        )
+
+
+def _other_number(mask):
+    """Returns a number in a mask that is neither 0 nor 1; None without, or if not known yet."""
+    try:
+        values = np.asarray(mask)
+    except (TypeError, ValueError, RuntimeError):  # of the backend's, as while it traces
+        return None
+    others = values[(values != 0) & (values != 1)]
+    return others[0] if others.size else None
 
 
 def _fits(shape, batch, queries, keys):

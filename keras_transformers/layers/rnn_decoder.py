@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from keras_transformers.layers.bahdanau_attention import BahdanauAttention
-from keras_transformers.layers.masks import merge_masks
+from keras_transformers.layers.masks import check_mask_of_keys, merge_masks
 from keras_transformers.layers.quantization import KeepsQuantization
 from keras_transformers.utils import Tensor, check_positive, check_rate
 
@@ -59,7 +59,8 @@ class RNNDecoder(KeepsQuantization, keras.layers.Layer):
 
     Raises:
         ValueError: if a size or the rate is out of range, `attention` is neither of the two, or
-            attention scores are asked for where there is no attention.
+            attention scores are asked for where there is no attention, or if `memory_mask` is no
+            such mask.
 
     Example:
         >>> import numpy as np
@@ -160,6 +161,8 @@ class RNNDecoder(KeepsQuantization, keras.layers.Layer):
         """
         if memory_mask is None:
             memory_mask = ops.ones(ops.shape(memory)[:2], "bool")
+        check_mask_of_keys(memory_mask, memory, "memory_mask")
+        memory_mask = ops.cast(memory_mask, "bool")
         memory = ops.cast(memory, self.compute_dtype)
         summary = _last_of_each_direction(memory, memory_mask)
         state = {"s": self.start_dense(summary), "summary": summary}

@@ -53,7 +53,7 @@ class TransformerDecoder(KeepsQuantization, keras.layers.Layer):
 
     Raises:
         ValueError: if a size or the rate is out of range, or `num_heads` does not divide
-            `embed_dim`.
+            `embed_dim`, or if `memory_mask` is no such mask.
 
     Example:
         >>> import numpy as np

@@ -7,7 +7,7 @@ import keras
 from keras import ops
 
 from keras_transformers.layers import fast
-from keras_transformers.layers.masks import merge_masks
+from keras_transformers.layers.masks import check_mask_of_keys, merge_masks
 from keras_transformers.layers.multi_head_attention import MultiHeadAttention
 from keras_transformers.layers.transformer_block import TransformerBlock
 from keras_transformers.utils import Tensor
@@ -59,7 +59,7 @@ class TransformerDecoderBlock(TransformerBlock):
 
     Raises:
         ValueError: if a size, rate or epsilon is out of range, or if the last axis of `inputs` is
-            not `embed_dim`.
+            not `embed_dim`, or if a mask is none.
 
     Example:
         >>> import numpy as np
@@ -120,6 +120,8 @@ class TransformerDecoderBlock(TransformerBlock):
         return_attention_scores=False,
     ):
         self._check_width("inputs", inputs.shape)
+        if memory_mask is not None:
+            check_mask_of_keys(memory_mask, memory, "memory_mask")
         options = {"return_attention_scores": True}
 
         def ask_itself(x):
@@ -150,13 +152,16 @@ class TransformerDecoderBlock(TransformerBlock):
 
         Args:
             memory: floats of shape `(batch, keys, memory_dim)`.
-            memory_mask: boolean of shape `(batch, keys)`, True = attend.
+            memory_mask: boolean of shape `(batch, keys)`, True = attend; None means all.
             length: int, the number of positions there is to be room for.
 
         Returns:
             A dict of tensors with the batch as first axis: keys and values of the positions,
             zeros as yet, and those of `memory`.
         """
+        if memory_mask is not None:
+            check_mask_of_keys(memory_mask, memory, "memory_mask")
+            memory_mask = ops.cast(memory_mask, "bool")  # once, not at each step
         attention = self.memory_attention
         empty = ops.zeros(
             (ops.shape(memory)[0], self.num_heads, length, self.key_dim), self.compute_dtype

@@ -8,17 +8,9 @@ from keras_transformers.models.bert_encoder import BertEncoder
 from keras_transformers.models.encoder_classifier import encoder_classifier
 from keras_transformers.models.text_classifier import TextClassifier
 from keras_transformers.text.word_piece_tokenizer import WordPieceTokenizer
+from keras_transformers.utils import check_class_names
 
 MAX_LENGTH = 128
-
-
-def check_tokenizer(tokenizer: WordPieceTokenizer, encoder: BertEncoder) -> None:
-    """Raises a `ValueError` if a tokeniser has pieces that an encoder has no vectors for."""
-    if len(tokenizer.vocabulary) > encoder.vocab_size:
-        raise ValueError(
-            f"`tokenizer` must have at most the encoder's vocab_size={encoder.vocab_size} pieces. "
-            f"Received: {len(tokenizer.vocabulary)} pieces"
-        )
 
 
 def bert_classifier(
@@ -58,7 +50,7 @@ def bert_classifier(
         FileNotFoundError: if the checkpoint or its vocabulary cannot be found or downloaded.
         ValueError: if it is no BERT, if texts could get longer than the encoder's positions, if
             the tokeniser has more pieces than the encoder has vectors, if a `BertEncoder` comes
-            without its tokeniser, or if `pooling` is unknown.
+            without its tokeniser, if `pooling` is unknown, or two classes have one name.
     """
     if not isinstance(encoder, BertEncoder):
         directory = find_checkpoint(encoder)
@@ -72,12 +64,8 @@ def bert_classifier(
         raise ValueError(
             "`tokenizer` must be the WordPieceTokenizer that goes with the encoder. Received: None"
         )
-    check_tokenizer(tokenizer, encoder)
-    if tokenizer.max_length > encoder.max_positions:
-        raise ValueError(
-            f"`max_length` must be at most the encoder's {encoder.max_positions} positions. "
-            f"Received: max_length={tokenizer.max_length}"
-        )
+    if class_names is not None:
+        class_names = check_class_names(class_names)
     classifier = encoder_classifier(
         encoder,
         len(class_names) if class_names else num_classes,

@@ -7,8 +7,9 @@ import keras
 import numpy as np
 
 from keras_transformers.data.tf_data import of_few_shapes, without_tuning
+from keras_transformers.models.check_sizes import check_sizes
 from keras_transformers.models.takes_texts import TakesTexts
-from keras_transformers.utils import check_texts
+from keras_transformers.utils import check_class_names, check_texts
 
 
 @keras.saving.register_keras_serializable(package="keras_transformers")
@@ -31,7 +32,8 @@ class TextClassifier(TakesTexts, keras.Model):
         Class probabilities, float32 of shape `(batch, num_classes)`.
 
     Raises:
-        ValueError: if there are not as many names as the classifier has classes.
+        ValueError: if there are not as many names as the classifier has classes, two classes have
+            one name, or texts could have ids or positions that the classifier has no vectors for.
 
     Example:
         >>> import tensorflow as tf
@@ -56,14 +58,15 @@ class TextClassifier(TakesTexts, keras.Model):
         self.tokenizer = tokenizer
         self.classifier = classifier
         num_classes = classifier.output_shape[-1]
-        self.class_names = tuple(
-            map(str, range(num_classes) if class_names is None else class_names)
+        self.class_names = check_class_names(
+            range(num_classes) if class_names is None else class_names
         )
         if len(self.class_names) != num_classes:
             raise ValueError(
                 f"`class_names` must name the classifier's {num_classes} classes. "
                 f"Received: {self.class_names}"
             )
+        check_sizes(tokenizer, classifier)
         self.built = True  # The tokeniser and the classifier come built.
 
     def call(self, texts, training=None):

@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_transformers.data.tf_data import MULTIPLE, pad_to_multiple
 from keras_transformers.decoding import beam_search
+from keras_transformers.models.check_sizes import check_sizes
 from keras_transformers.models.takes_texts import TakesTexts
 from keras_transformers.text.sentence_piece_tokenizer import END_ID, START_ID
 from keras_transformers.utils import Tensor, check_positive, check_text, check_texts
@@ -68,8 +69,8 @@ class Translator(TakesTexts, keras.Model):
         The translations, a string tensor of shape `(batch,)`.
 
     Raises:
-        ValueError: if `max_length` or `beam` is not a positive integer, or the model's vocabulary
-            is not the tokeniser's.
+        ValueError: if `max_length` or `beam` is not a positive integer, or the model's vocabularies
+            are not the tokenisers'.
 
     Example:
         >>> from keras_transformers.models import Translator, rnn_translator
@@ -99,6 +100,7 @@ class Translator(TakesTexts, keras.Model):
                 f"`model` must score the {target_tokenizer.vocab_size} ids of `target_tokenizer`. "
                 f"Received: a model that scores {model.output_shape[-1]}"
             )
+        check_sizes(source_tokenizer, model.get_layer("encoder"), "source_tokenizer")
         self.built = True  # The tokenisers and the model come built.
         # Not a dict, which would be exported with the model.
         self._search = functools.cache(self._make_search)
@@ -213,7 +215,7 @@ class Translator(TakesTexts, keras.Model):
             written.
 
         Raises:
-            ValueError: if `text` is no string, or the decoder has no attention.
+            ValueError: if `text` or `translation` is no string, or the decoder has no attention.
         """
         scores, read, written = self.attention_scores(text, translation)
         return scores[-1], read, written
@@ -229,7 +231,7 @@ class Translator(TakesTexts, keras.Model):
         its attention to the source; of a recurrent network the latter alone.
 
         Raises:
-            ValueError: if the decoder has no attention.
+            ValueError: as `align`.
         """
         text, decoder = check_text(text), self.model.get_layer("decoder")
         if getattr(decoder, "attention", "") is None:
@@ -238,6 +240,7 @@ class Translator(TakesTexts, keras.Model):
             )
         if translation is None:
             [translation] = self.translate([text])
+        check_text(translation, "translation")
         source, target = self._source_ids([text]), self.target_tokenizer([translation])
         target = np.array(target)[:, : len(self.target_tokenizer.tokens(translation))]
         memory = self.model.get_layer("encoder")(source)

@@ -9,7 +9,7 @@ from keras_transformers.checkpoints.vocabulary import (
     check_vocabulary,
     read_vocabulary,
 )
-from keras_transformers.utils import read_json
+from keras_transformers.utils import read_json, reading
 
 MAX_CHARS_PER_WORD = 100
 # Their names in tokenizer_config.json, in the order of SPECIAL_TOKENS.
@@ -74,6 +74,8 @@ def read_tokenizer(directory: Path) -> dict[str, Any]:
         lower_case = lowers_case(directory)
         settings |= {} if lower_case is None else {"lower_case": lower_case}
     check_vocabulary(str(file), settings["vocabulary"])
+    if (special := directory / "special_tokens_map.json").is_file():
+        _check_special_tokens(special, read_json(special))
     # Where the normaliser is another than BERT's, Hugging Face does not look for more.
     if (directory / "tokenizer_config.json").is_file() and settings.get("clean_text", True):
         settings |= _read_tokenizer_config(directory / "tokenizer_config.json")
@@ -100,26 +102,34 @@ def _check_added_tokens(path, vocabulary):
 
 def _read_tokenizer_config(path):
     config = read_json(path)
-    special = dict(zip(SPECIAL_KEYS, SPECIAL_TOKENS, strict=True))
     _require(path, {"do_basic_tokenize": True, **config}, do_basic_tokenize=True)
-    named = {key: _content(config[key]) for key in special if config.get(key)}
-    _require(path, special | named, **special)
-    added = [
-        *(config.get("never_split") or []),
-        *(config.get("additional_special_tokens") or []),
-        *(config.get("added_tokens_decoder") or {}).values(),
-    ]
-    if unknown := {_content(token) for token in added} - set(SPECIAL_TOKENS):
-        raise ValueError(
-            f"{path.name} must name no tokens but {', '.join(SPECIAL_TOKENS)}. "
-            f"Received: {path} with {sorted(unknown)}"
-        )
+    _check_special_tokens(path, config)
     names = {
         "do_lower_case": "lower_case",
         "strip_accents": "strip_accents",
         "tokenize_chinese_chars": "split_chinese",
     }
     return {name: config[key] for key, name in names.items() if key in config}
+
+
+def _check_special_tokens(path, config):
+    """Refuses special tokens of other names than BERT's, and further ones."""
+    special = dict(zip(SPECIAL_KEYS, SPECIAL_TOKENS, strict=True))
+    with reading(path):
+        named = {key: _content(config[key]) for key in special if config.get(key)}
+        _require(path, special | named, **special)
+        added = [
+            *(config[key] for key in ("bos_token", "eos_token") if config.get(key)),
+            *(config.get("never_split") or []),
+            *(config.get("additional_special_tokens") or []),
+            *(config.get("added_tokens_decoder") or {}).values(),
+        ]
+        unknown = {_content(token) for token in added} - set(SPECIAL_TOKENS)
+    if unknown:
+        raise ValueError(
+            f"{path.name} must name no tokens but {', '.join(SPECIAL_TOKENS)}. "
+            f"Received: {path} with {sorted(unknown)}"
+        )
 
 
 def _content(token):

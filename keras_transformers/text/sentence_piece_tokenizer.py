@@ -10,7 +10,8 @@ import keras
 import numpy as np
 
 from keras_transformers.text.encode_texts import encode_texts
-from keras_transformers.utils import Tensor, check_positive, check_texts
+from keras_transformers.text.string_tensor import string_tensor
+from keras_transformers.utils import Tensor, check_positive, check_text, check_texts
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -46,7 +47,8 @@ class SentencePieceTokenizer(keras.layers.Layer):
         1; without start and end.
 
     Raises:
-        ValueError: if `pieces` is no such model.
+        ValueError: if `pieces` is no such model, or `texts` has another shape or holds something
+            that is no string.
 
     Example:
         >>> from keras_transformers.text import SentencePieceTokenizer
@@ -125,7 +127,7 @@ class SentencePieceTokenizer(keras.layers.Layer):
     def call(self, texts):
         import tensorflow as tf
 
-        ids = self._tensorflow().tokenize(tf.convert_to_tensor(texts, tf.string))
+        ids = self._tensorflow().tokenize(string_tensor(texts))
         # Even where all texts are empty there must be a position to compute with.
         longest = tf.maximum(ids.bounding_shape(axis=1, out_type=tf.int32), 1)
         return ids.to_tensor(shape=tf.stack([-1, longest]))
@@ -153,7 +155,7 @@ class SentencePieceTokenizer(keras.layers.Layer):
 
     def tokens(self, text: str) -> list[str]:
         """Returns the pieces of one text."""
-        return self._processor.encode(text, out_type=str)
+        return self._processor.encode(check_text(text), out_type=str)
 
     @cached_property
     def _processor(self):

@@ -20,6 +20,7 @@ from keras_transformers.checkpoints.vocabulary import (
 from keras_transformers.text.bert_inputs import INPUTS
 from keras_transformers.text.encode_texts import encode_texts
 from keras_transformers.text.read_tokenizer import MAX_CHARS_PER_WORD, read_tokenizer
+from keras_transformers.text.string_tensor import string_tensor
 from keras_transformers.text.unicode_classes import (
     ANY_MARK,
     CHINESE,
@@ -30,7 +31,7 @@ from keras_transformers.text.unicode_classes import (
     WORD,
     characters,
 )
-from keras_transformers.utils import Tensor, replacing
+from keras_transformers.utils import Tensor, check_text, replacing
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -92,8 +93,8 @@ class WordPieceTokenizer(keras.layers.Layer):
 
     Raises:
         ValueError: if `vocabulary` repeats a piece or lacks a special token, if `split` is none of
-            the three, if `max_length` or `length` is out of range, or if `texts` has another shape
-            or is a pair of unequal lengths.
+            the three, if `max_length` or `length` is out of range, or if `texts` has another
+            shape, holds something that is no string, or is a pair of unequal lengths.
 
     Example:
         >>> from keras_transformers.text import WordPieceTokenizer
@@ -227,12 +228,8 @@ class WordPieceTokenizer(keras.layers.Layer):
         """
         import tensorflow as tf
 
-        texts = tf.convert_to_tensor(texts, tf.string)
-        if texts.shape.rank != 1:
-            raise ValueError(
-                "`texts` must be strings of shape (batch,) or a tuple of two such. "
-                f"Received: shape {texts.shape}"
-            )
+        expected = "strings of shape (batch,) or a tuple of two such"
+        texts = string_tensor(texts, expected=expected)
         return tf.strings.split(self._normalize(texts))
 
     def encode(self, texts: Sequence[str]) -> list[np.ndarray]:
@@ -241,7 +238,8 @@ class WordPieceTokenizer(keras.layers.Layer):
 
     def tokens(self, text: str | tuple[str, str]) -> list[str]:
         """Returns the pieces that BERT sees of one text or pair, `[CLS]` and `[SEP]` included."""
-        texts = [text] if isinstance(text, str) else tuple([segment] for segment in text)
+        is_pair = isinstance(text, tuple | list) and len(text) == 2
+        texts = tuple([check_text(part)] for part in text) if is_pair else [check_text(text)]
         return [self.vocabulary[i] for i in self(texts)["input_word_ids"][0].numpy()]
 
     def _normalize(self, texts):
@@ -330,11 +328,9 @@ def _segments(texts):
     pair = (isinstance(texts, tuple) or are_tensors) and len(texts) == 2
     if not pair or isinstance(texts[0], str | bytes):
         return [texts]
-    first, second = (
-        tuple(segment.shape[:1]) if hasattr(segment, "shape") else (len(segment),)
-        for segment in texts
-    )
-    if first != second and (None,) not in (first, second):
+    # What has no axis is refused later, as is what holds other things than strings.
+    first, second = (tuple(np.shape(segment)[:1]) for segment in texts)
+    if first != second and not {(None,), ()} & {first, second}:
         raise ValueError(
             "`texts`, if it is a pair, must hold equally many texts on both sides. "
             f"Received: {first[0]} and {second[0]}"

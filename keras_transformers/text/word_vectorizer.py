@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from keras_transformers.text.encode_texts import BATCH_SIZE, encode_texts
+from keras_transformers.text.string_tensor import string_tensor
 from keras_transformers.utils import check_positive, check_texts
 
 
@@ -34,7 +35,7 @@ class WordVectorizer(keras.layers.Layer):
 
     Raises:
         ValueError: if a size is not a positive integer, `vocab_size` below 3 or too small for the
-            vocabulary, or a word is there twice.
+            vocabulary, a word is there twice, or something in `texts` is no string.
 
     Example:
         >>> import tensorflow as tf
@@ -103,7 +104,8 @@ class WordVectorizer(keras.layers.Layer):
     def call(self, texts):
         import tensorflow as tf
 
-        ids = tf.convert_to_tensor(self.lookup(_lower(texts)))[:, : self.maxlen]
+        strings = string_tensor(texts, axes=(1, 2, None))  # TextVectorization takes (batch, 1) too.
+        ids = tf.convert_to_tensor(self.lookup(_lower(strings)))[:, : self.maxlen]
         # Even where all texts are empty there must be a position to compute with.
         missing = tf.maximum(1 - tf.shape(ids)[1], 0)
         return tf.pad(ids, [[0, 0], [0, missing]])

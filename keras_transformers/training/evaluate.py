@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from keras_transformers.models import TextClassifier
-from keras_transformers.utils import check_labels, check_texts
+from keras_transformers.utils import check_class_names, check_labels, check_texts
 
 RESAMPLES = 1000
 
@@ -50,9 +50,14 @@ def score(
         intervals `accuracy_interval` and `macro_f1_interval`, each a list of two floats (bootstrap
         over the rows; Efron, 1979), and in `classes` each class's `precision`, `recall`,
         `f1-score` and `support`.
+
+    Raises:
+        ValueError: if there is not a label of a class for each row, or two classes of one name.
     """
     from sklearn.metrics import classification_report, confusion_matrix
 
+    probabilities, class_names = np.asarray(probabilities), check_class_names(class_names)
+    labels = check_labels(labels, len(probabilities), class_names)
     classes = range(len(class_names))
     predicted = probabilities.argmax(axis=-1)
     report = classification_report(

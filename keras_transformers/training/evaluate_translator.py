@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from keras_transformers.models import Translator
+from keras_transformers.utils import check_texts
 
 MAX_GROUPS = 10
 
@@ -25,9 +26,10 @@ def evaluate_translator(
         What `score_translations` gives, and the translations.
 
     Raises:
-        ValueError: if there are no texts, or not as many targets as sources.
+        ValueError: if there are no texts, not as many targets as sources, or something is no text.
     """
-    if not len(sources) or len(sources) != len(targets):
+    sources, targets = check_texts(sources, "sources"), check_texts(targets, "targets")
+    if not sources or len(sources) != len(targets):
         raise ValueError(
             "`sources` and `targets` must be as many as each other, at least one. "
             f"Received: {len(sources)} sources, {len(targets)} targets"

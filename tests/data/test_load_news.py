@@ -139,6 +139,12 @@ def test_empty_classes_file_is_named(tmp_path):
     assert str(directory / "classes.txt") in error_of(directory)
 
 
+def test_two_classes_of_one_name_are_named(tmp_path):
+    directory = write_directory(tmp_path / "news", classes="Weather\n\nSports\n Weather \n")
+    expected = f"{directory / 'classes.txt'}, line 4: expected another name, found 'Weather' again"
+    assert error_of(directory) == expected
+
+
 @pytest.mark.parametrize("name", ["train", "test"])
 def test_empty_file(tmp_path, name):
     directory = write_directory(tmp_path / "news", **{name: ""})

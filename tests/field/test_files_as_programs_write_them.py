@@ -10,9 +10,11 @@ from safetensors.numpy import load_file, save_file
 from support.checks import numpy
 from tokenizers import normalizers, pre_tokenizers
 
+from keras_transformers.checkpoints.vocabulary import SPECIAL_TOKENS
 from keras_transformers.data import load_news
-from keras_transformers.models import BertEncoder, bert_classifier
+from keras_transformers.models import BertEncoder, bert_classifier, masked_language_model
 from keras_transformers.text import WordPieceTokenizer
+from keras_transformers.text.read_tokenizer import SPECIAL_KEYS
 
 PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "rain", "##s", "sun"]
 
@@ -49,6 +51,17 @@ def test_csv_as_a_spreadsheet_saves_it(tmp_path):
     assert news.train_texts == ["Rain in the north", "Cup won"]
     assert news.train_labels.tolist() == [0, 1]
     assert news.class_names == ("Weather", "Sports")
+
+
+@pytest.mark.parametrize("empty", ["   ", ",,", " , ,\t", '"","",""', ",,,,,"])
+def test_csv_with_rows_without_anything(tmp_path, empty):
+    for part in ("train.csv", "test.csv"):
+        (tmp_path / part).write_text(f'{empty}\n"1","Rain",""\n{empty}\n"2","Cup",""\n{empty}\n')
+    news = load_news(tmp_path)
+    assert (news.test_texts, news.test_labels.tolist()) == (["Rain", "Cup"], [0, 1])
+    (tmp_path / "test.csv").write_text(f'"1","Rain",""\n{empty}\n,"Cup",""\n')
+    with pytest.raises(ValueError, match=r"test\.csv, line 3: expected a class from 1 to 4"):
+        load_news(tmp_path)
 
 
 def test_csv_with_a_very_long_text(tmp_path):
@@ -107,7 +120,55 @@ def test_an_activation_that_is_no_name(checkpoint, activation):
         BertEncoder.from_pretrained(checkpoint)
 
 
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("num_hidden_layers", 10**9),
+        ("num_hidden_layers", 2),
+        ("hidden_size", 10**9),
+        ("vocab_size", 10**12),
+        ("intermediate_size", 10**9),
+        ("max_position_embeddings", 10**9),
+        ("type_vocab_size", 10**9),
+    ],
+)
+@pytest.mark.parametrize("open_it", [BertEncoder.from_pretrained, masked_language_model])
+def test_sizes_that_are_not_the_tensors_are_refused_before_they_take_memory(
+    checkpoint, monkeypatch, open_it, name, size
+):
+    monkeypatch.setattr(BertEncoder, "__init__", None)
+    file = checkpoint / "config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {name: size}))
+    with pytest.raises(ValueError, match=f"{checkpoint}: .*(instead of|{name}=|missing: )"):
+        open_it(checkpoint)
+
+
 # Vocabularies
+
+
+@pytest.mark.parametrize(
+    ("tokens", "message"),
+    [
+        ({"pad_token": "<pad>"}, r"must have pad_token='\[PAD\]'.*'<pad>'"),
+        ({"mask_token": {"content": "<mask>", "lstrip": True}}, "mask_token='<mask>'"),
+        ({"unk_token": 7}, "unk_token=7"),
+        ({"additional_special_tokens": ["<e1>", "[SEP]"]}, r"name no tokens but .* \['<e1>'\]"),
+        ({"bos_token": {"content": "<s>"}}, r"name no tokens but .* \['<s>'\]"),
+        ({"additional_special_tokens": 3}, "damaged"),
+    ],
+)
+@pytest.mark.parametrize("file", ["special_tokens_map.json", "tokenizer_config.json"])
+def test_special_tokens_of_other_names(checkpoint, file, tokens, message):
+    (checkpoint / file).write_text(json.dumps(tokens))
+    with pytest.raises(ValueError, match=rf"{file}.*{message}"):
+        WordPieceTokenizer.from_pretrained(checkpoint)
+
+
+def test_special_tokens_of_bert_s_names(checkpoint):
+    names = dict(zip(SPECIAL_KEYS, SPECIAL_TOKENS, strict=True))
+    names |= {"cls_token": {"content": "[CLS]"}, "bos_token": "[CLS]", "eos_token": None}
+    (checkpoint / "special_tokens_map.json").write_text(json.dumps(names))
+    assert WordPieceTokenizer.from_pretrained(checkpoint).vocabulary == PIECES
 
 
 def test_of_a_repeated_piece_the_last_counts(checkpoint):
@@ -244,7 +305,7 @@ def test_a_classifier_reads_as_much_as_the_encoder_has_positions(checkpoint):
 def test_a_tokeniser_with_more_pieces_than_the_encoder_has_vectors(checkpoint):
     file = checkpoint / "vocab.txt"
     file.write_text(file.read_text() + "snow\n")
-    with pytest.raises(ValueError, match=r"encoder's vocab_size=8 pieces. Received: 9"):
+    with pytest.raises(ValueError, match=r"the 8 ids that .* Received: 9 ids"):
         bert_classifier(checkpoint)
 
 

@@ -88,6 +88,13 @@ def test_align_says_what_is_no_text(translator, text, message):
         translator.align(text)
 
 
+@pytest.mark.parametrize("translation", [7, b"", ["x"], float("nan"), pd.Series(["x"])])
+def test_align_says_what_is_no_translation(translator, translation):
+    for align in (translator.align, translator.attention_scores):
+        with pytest.raises(ValueError, match=r"`translation` must be a string. Received: "):
+            align("rain", translation)
+
+
 @odd
 def test_translate_and_align_odd_texts(translator, text):
     short = text[:200]  # A recurrent network goes letter by letter.

@@ -5,11 +5,14 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
 
 from keras_transformers.data import News, bucketed_batches, bucketed_pairs, draw_news
 from keras_transformers.models import (
+    BertEncoder,
     TextClassifier,
     Translator,
+    bert_classifier,
     rnn_translator,
     transformer_classifier,
 )
@@ -19,8 +22,10 @@ from keras_transformers.text import (
     WordVectorizer,
     learn_vocabulary,
 )
-from keras_transformers.training import evaluate
+from keras_transformers.training import evaluate, evaluate_translator
+from keras_transformers.training.evaluate import score
 
+SHUFFLED = [2, 0, 1]
 TEXTS = ["rain in the north", "snow and more snow and wind", "sun"]
 
 HOLDERS = {
@@ -89,6 +94,10 @@ def takers(word_vectorizer, sentence_pieces, classifier):
         "predict_texts": lambda texts: classifier.predict_texts(texts).round(5).tolist(),
         "evaluate": lambda texts: evaluate(classifier, texts, [0, 1, 2])[1].round(5).tolist(),
         "adapt": adapt,
+        "WordVectorizer": lambda texts: word_vectorizer(texts).numpy().tolist(),
+        "WordPieceTokenizer": lambda texts: pieces(texts)["input_word_ids"].numpy().tolist(),
+        "SentencePieceTokenizer": lambda texts: sentence_pieces(texts).numpy().tolist(),
+        "evaluate_translator": lambda texts: evaluate_translator(translator, TEXTS, texts),
         "WordVectorizer.encode": lambda texts: [x.tolist() for x in word_vectorizer.encode(texts)],
         "WordPieceTokenizer.encode": lambda texts: [x.tolist() for x in pieces.encode(texts)],
         "SentencePieceTokenizer.encode": lambda texts: [
@@ -102,6 +111,7 @@ def takers(word_vectorizer, sentence_pieces, classifier):
     }
 
 
+TOKENIZERS = ["WordVectorizer", "WordPieceTokenizer", "SentencePieceTokenizer"]
 TAKERS = [
     "predict_texts",
     "evaluate",
@@ -115,7 +125,7 @@ TAKERS = [
 ]
 
 
-@pytest.mark.parametrize("taker", TAKERS)
+@pytest.mark.parametrize("taker", [*TAKERS, *TOKENIZERS, "evaluate_translator"])
 def test_the_results_are_those_of_the_list_whatever_holds_the_texts(takers, taker):
     expected = takers[taker](TEXTS)
     for name, hold in HOLDERS.items():
@@ -129,6 +139,47 @@ def test_what_is_no_text_is_named_with_its_position(takers, taker):
             continue  # goes through any iterable once, texts of files among them
         with pytest.raises(ValueError, match=message):
             takers[taker](texts)
+
+
+@pytest.mark.parametrize("taker", TOKENIZERS)
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        (None, "a sequence of strings. Received: NoneType None"),
+        (7, "a sequence of strings. Received: int 7"),
+        (float("nan"), "a sequence of strings. Received: float nan"),
+        ([*TEXTS, None], "NoneType None at position 3"),
+        ([*TEXTS, 7], "int 7 at position 3"),
+        (pd.Series([*TEXTS, float("nan")]), "float nan at position 3"),
+        (np.array([1, 2]), "int64 .*at position 0"),
+        (tf.constant([1, 2]), r"strings of shape \(batch,\).* Received: EagerTensor of int32"),
+        ("rain", r"strings of shape \(batch,\).* Received: shape \(\)"),
+    ],
+)
+def test_a_call_of_a_tokeniser_says_what_is_no_text(takers, taker, texts, message):
+    with pytest.raises(ValueError, match=f"`texts` must .*{message}"):
+        takers[taker](texts)
+
+
+@pytest.mark.parametrize("pair", [(None, None), (["a"], 7), (["a"], [None]), (["a", "b"], None)])
+def test_a_call_with_a_pair_says_what_is_no_text(takers, pair):
+    with pytest.raises(ValueError, match=r"`texts` must .* (NoneType None|int 7)"):
+        takers["WordPieceTokenizer"](pair)
+
+
+@pytest.mark.parametrize("taker", TOKENIZERS)
+def test_in_a_graph_a_tokeniser_says_that_numbers_are_no_texts(takers, taker):
+    with pytest.raises(ValueError, match=r"`texts` must be strings .* Received: SymbolicTensor of"):
+        tf.data.Dataset.from_tensors([1, 2]).map(takers[taker])
+
+
+@pytest.mark.parametrize("text", [None, 7, float("nan"), b"rain", ["rain"], ("rain", None)])
+def test_tokens_are_those_of_a_text(sentence_pieces, text):
+    pieces = WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "rain"])
+    for tokenizer in (pieces, sentence_pieces):
+        with pytest.raises(ValueError, match=r"`text` must be a string. Received: "):
+            tokenizer.tokens(text)
+    assert pieces.tokens(("rain", "rain")) == ["[CLS]", "rain", "[SEP]", "rain", "[SEP]"]
 
 
 @pytest.mark.parametrize("taker", ["predict_texts", "WordPieceTokenizer.encode", "translate"])
@@ -161,13 +212,60 @@ def test_labels_go_by_their_order_too(classifier, hold):
     assert evaluate(classifier, TEXTS, hold([0, 1, 2]))[0] == expected
 
 
+@pytest.mark.parametrize("hold", HOLDERS.values(), ids=HOLDERS)
+def test_class_names_go_by_their_order_too(word_vectorizer, classifier, hold):
+    names, probabilities, labels = ["b", "c", "a"], np.eye(3)[[0, 1, 1]], [0, 1, 2]
+    expected = score(probabilities, np.array(labels), names)
+    assert score(probabilities.tolist(), pd.Series(labels, SHUFFLED), hold(names)) == expected
+    assert expected["accuracy"] == pytest.approx(2 / 3)
+    model = TextClassifier(word_vectorizer, classifier.classifier, hold(names))
+    assert model.class_names == ("b", "c", "a")
+    encoder = BertEncoder(4, 1, 4, 2, 4)
+    tokenizer = WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]"])
+    model = bert_classifier(encoder, tokenizer=tokenizer, class_names=hold(names))
+    assert model.class_names == ("b", "c", "a")
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ("abc", "must be a sequence of strings. Received: str 'abc'"),
+        ({"a", "b", "c"}, "must be a sequence of strings. Received: set"),
+        (["a", "b", "a"], "must be different from each other. Received: a repeated"),
+        (["a", "b"], "must name the classifier's 3 classes"),
+    ],
+)
+def test_names_that_do_not_tell_classes_apart(word_vectorizer, classifier, names, message):
+    with pytest.raises(ValueError, match=f"`class_names` {message}"):
+        TextClassifier(word_vectorizer, classifier.classifier, names)
+
+
+@pytest.mark.parametrize("labels", [[0, 1], [0, 1, 3], [0.0, 1.0, 2.0]])
+def test_score_says_what_is_no_label(labels):
+    with pytest.raises(ValueError, match="`labels` must be "):
+        score(np.eye(3), labels, ["a", "b", "c"])
+
+
+@pytest.mark.parametrize("side", ["sources", "targets"])
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        (None, "must be a sequence of strings. Received: NoneType None"),
+        ("rain", "must be a sequence of strings. Received: str 'rain'"),
+        (["rain", None, "sun"], "must hold strings. Received: NoneType None at position 1"),
+        (["rain"], ".*must be as many as each other"),
+    ],
+)
+def test_a_translator_is_evaluated_by_texts(side, texts, message):
+    sides = {"sources": TEXTS, "targets": TEXTS} | {side: texts}
+    with pytest.raises(ValueError, match=rf"`{side}` {message}"):
+        evaluate_translator(None, **sides)
+
+
 @pytest.mark.parametrize("labels", [[0, 1], [[0], [1], [2]]])
 def test_as_many_labels_as_texts(classifier, labels):
     with pytest.raises(ValueError, match="`labels` must be one class for each of the 3 texts"):
         evaluate(classifier, TEXTS, labels)
-
-
-SHUFFLED = [2, 0, 1]
 
 
 @pytest.fixture
