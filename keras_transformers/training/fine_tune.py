@@ -53,7 +53,8 @@ def fine_tune(
         arguments: dict, what the model was made of, for the record.
         resume: bool, whether to go on from the last finished epoch of a run that was stopped.
         verbose: as for `keras.Model.fit`, or "line" for one line of all epochs.
-        distribute: None, `"data"` or `"model"`, over which devices it is spread, as for `fit`.
+        distribute: None, `"data"` or, on JAX, `"model"`: over which devices it is spread, as for
+            `fit`.
         **settings: fields of `keras_transformers.training.settings.FineTuning`: `epochs`,
             `batch_size`, `learning_rate`, `seed`, `warmup`, `weight_decay`, `validation_split`,
             `head_epochs`, `jit`.
