@@ -55,25 +55,35 @@ def are_named() -> bool:
     return any(os.environ.get(name) for name in (ADDRESSES, COUNT, NUMBER))
 
 
-def check_distribute(distribute: str) -> None:
+def check_distribute(distribute: str | None, *, jit: bool = False) -> None:
     """Refuses to spread a training in a way that Keras' backend cannot.
+
+    Args:
+        distribute: None, or how.
+        jit: bool, whether it is to be compiled with XLA.
 
     Raises:
         ValueError: if `distribute` is neither `"data"` nor `"model"`; or if the backend is not JAX,
-            unless it is TensorFlow and this is `"data"` in one process.
+            unless it is TensorFlow and this is `"data"` in one process without `jit`.
     """
-    if distribute not in ("data", "model"):
+    if distribute not in (None, "data", "model"):
         raise ValueError(
             f"`distribute` must be 'data' or 'model'. Received: distribute={distribute!r}"
         )
     backend = keras.backend.backend()
-    by_towers = backend == "tensorflow" and distribute == "data" and not are_named()
-    if backend != "jax" and not by_towers:
+    if distribute is None or backend == "jax":
+        return
+    if distribute == "model" or are_named() or backend != "tensorflow":
         raise ValueError(
             "TensorFlow spreads a training by distribute='data' over the devices of one machine; "
             "dividing the weights, or several processes, needs JAX: --backend jax, or "
             f"KERAS_BACKEND=jax in the environment. Received: distribute={distribute!r}, "
             f"{'several processes' if are_named() else 'one process'}, the backend {backend!r}"
+        )
+    if jit:
+        raise ValueError(
+            "`jit` must be off where TensorFlow spreads a training: what XLA compiles runs on one "
+            f"device. Received: jit={jit!r}, distribute={distribute!r}"
         )
 
 

@@ -18,7 +18,7 @@ class Towers:
     clipping and optimizer see the whole batch, as on one device, and the gradient of a variable,
     which lies on the first device, is the sum over all. Dropout is not that of one device, for
     each draws its own; and a layer that looks at several rows at once, as a
-    `BatchNormalization`, sees those of its device. XLA, whose programs are of one device, is off.
+    `BatchNormalization`, sees those of its device. XLA is off: what it compiles runs on one device.
 
     (`tf.distribute.MirroredStrategy` clips before it adds up, takes the mean of means where the
     parts are uneven, and fails where Keras executes several steps at once.)
@@ -90,10 +90,10 @@ def _on_device(device, call, inputs):
 
         return flat, gradient
 
-    computed = keras.tree.pack_sequence_as(outputs, tower())
-    return keras.tree.map_structure(
-        lambda x, before: _with_mask(x, _mask(before)), computed, outputs
-    )
+    flat = tower()
+    for x, before in zip(flat, keras.tree.flatten(outputs), strict=True):
+        _with_mask(x, _mask(before))
+    return keras.tree.pack_sequence_as(outputs, flat)
 
 
 def _rows(values, rows):
@@ -113,7 +113,7 @@ def _joined(*parts):
     import tensorflow as tf
 
     masks = [_mask(part) for part in parts]
-    mask = None if None in map(type, masks) else tf.concat(masks, axis=0)
+    mask = None if masks[0] is None else tf.concat(masks, axis=0)
     return _with_mask(tf.concat(parts, axis=0), mask)
 
 

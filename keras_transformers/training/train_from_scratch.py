@@ -10,6 +10,7 @@ import keras
 from keras_transformers.data import News, bucketed_batches
 from keras_transformers.data.bucketed_batches import XLA_LENGTHS, bucket_lengths
 from keras_transformers.data.tf_data import compiles_each_shape
+from keras_transformers.distribution.processes import check_distribute
 from keras_transformers.models import TextClassifier, transformer_classifier
 from keras_transformers.text import WordVectorizer
 from keras_transformers.training.compile_classifier import compile_classifier
@@ -67,6 +68,7 @@ def train_from_scratch(
         659592
     """
     settings = FromScratch(**settings)
+    check_distribute(distribute, jit=settings.jit)
     if settings.epochs is None:
         settings = dataclasses.replace(settings, epochs=_enough_epochs(news, settings.batch_size))
     arguments = {"model": "from-scratch", "data": str(news)} | settings.record()
