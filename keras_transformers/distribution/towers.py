@@ -16,9 +16,13 @@ class Towers:
     The devices are all GPUs, or without any all logical CPUs. Only the model's call and its
     gradient are divided, by rows: the outputs are put together again, so that loss, metrics,
     clipping and optimizer see the whole batch, as on one device, and the gradient of a variable,
-    which lies on the first device, is the sum over all. Dropout is not that of one device, for
-    each draws its own; and a layer that looks at several rows at once, as a
-    `BatchNormalization`, sees those of its device. XLA is off: what it compiles runs on one device.
+    which lies on the first device, is the sum over all. XLA is off: what it compiles runs on one
+    device.
+
+    Three things are not those of one device. Each device draws its own dropout. A layer that looks
+    at several rows at once, as a `BatchNormalization`, sees those of its device. And a vector that
+    is looked up once for all rows is looked up by each device, which counts where TensorFlow clips
+    gradients by their norm.
 
     (`tf.distribute.MirroredStrategy` clips before it adds up, takes the mean of means where the
     parts are uneven, and fails where Keras executes several steps at once.)

@@ -17,6 +17,7 @@ from keras_transformers.distribution import join_processes
 from keras_transformers.distribution.place import place
 
 SCRIPT = Path(__file__).parents[1] / "support" / "spread_training.py"
+BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "distribution.py"
 TIMEOUT = 300
 
 
@@ -89,10 +90,32 @@ def test_devices_of_tensorflow_train_as_one_does(on_one_device_of_tensorflow, tm
 
 
 @pytest.mark.slow
-def test_a_run_is_resumed_on_other_devices_of_tensorflow(on_one_device_of_tensorflow, tmp_path):
-    train(tmp_path / "run", "data", devices=8, epochs=1, backend="tensorflow")
-    ends = train(tmp_path / "run", "none", backend="tensorflow")
-    assert_equal(ends, on_one_device_of_tensorflow)
+def test_a_run_that_was_killed_is_resumed_on_other_devices_of_tensorflow(tmp_path):
+    options = {"epochs": 12, "backend": "tensorflow"}
+    [expected] = train(tmp_path / "whole", "none", **options)
+    [running] = start(tmp_path / "killed", "data", devices=8, **options)
+    while not (tmp_path / "killed" / "state" / "state.npz").is_file():
+        assert running.poll() is None
+        time.sleep(0.01)
+    running.kill()
+    running.communicate()
+    assert not (tmp_path / "killed" / "weights-0.npz").exists()
+    assert_equal(train(tmp_path / "killed", "data", devices=2, **options), expected)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "training", ["from-scratch", "hf-bert", "hf-bert --fine-tune", "translator", "pretrain"]
+)
+def test_every_training_on_devices_of_tensorflow_ends_as_on_one(tmp_path, training):
+    ends = []
+    for distribute, devices in [("none", 1), ("data", 2), ("data", 8)]:
+        env = os.environ | {"KERAS_BACKEND": "tensorflow", "LOGICAL_CPUS": str(devices)}
+        output = tmp_path / str(devices)
+        command = [sys.executable, str(BENCHMARK), training, str(output), distribute]
+        subprocess.run(command, env=env, check=True, timeout=TIMEOUT)
+        ends.append(dict(np.load(tmp_path / f"{devices}.npz")))
+    assert_equal(ends[1:], ends[0])
 
 
 def test_two_processes_train_as_one_device_does(on_one_device, tmp_path):
