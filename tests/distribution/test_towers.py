@@ -8,6 +8,8 @@ import pytest
 import tensorflow as tf
 
 from keras_transformers.distribution import Towers
+from keras_transformers.models import BertEncoder, masked_language_model
+from keras_transformers.training import MaskedCrossEntropy
 
 
 @pytest.fixture(autouse=True)
@@ -60,6 +62,17 @@ def test_masks_of_outputs_reach_the_loss(rng):
     model = compiled(keras.Model(ids, keras.layers.Dense(2)(vectors)))
     data = rng.integers(1, 9, (7, 6)) * (np.arange(6) < rng.integers(1, 7, (7, 1)))
     assert_trains_alike(model, data.astype("int32"), rng.normal(size=(7, 6, 2)))
+
+
+def test_the_norm_that_is_clipped_and_the_mean_of_tokens_are_those_of_one_device(rng):
+    # The only segment is shared by all rows, the token matrix by both ends of the model.
+    options = {"pooler": False, "dropout": 0.0, "attention_dropout": 0.0}
+    model = masked_language_model(BertEncoder(20, 1, 8, 2, 8, 6, **options))
+    model.compile(keras.optimizers.SGD(1.0, global_clipnorm=0.1), MaskedCrossEntropy())
+    ids = rng.integers(1, 20, (7, 6)).astype("int32")
+    hidden = np.array([[4, 0], [5, 6], [7, 0], [8, 9], [9, 0], [3, 0], [2, 1]], "int32")
+    inputs = {"input_word_ids": ids, "masked_positions": np.full((7, 2), [1, 4], "int32")}
+    assert_trains_alike(model, inputs, hidden)
 
 
 def test_batches_of_fewer_rows_than_devices(rng):
