@@ -19,7 +19,7 @@ from keras_transformers.cli import (
     view,
 )
 from keras_transformers.cli.options import PROGRAM
-from keras_transformers.distribution.processes import is_one_of_several
+from keras_transformers.distribution.processes import are_named, is_one_of_several
 from keras_transformers.utils import one_line
 
 STOPPED, LEFT_ALONE = 130, 3
@@ -46,7 +46,8 @@ def _begin_anew(options):
     wanted = {}
     if options.backend and options.backend != keras.backend.backend():
         wanted["KERAS_BACKEND"] = options.backend
-    if options.distribute and os.environ["TF_CPP_MIN_LOG_LEVEL"] != NOT_EVEN_FATAL:
+    several = options.distribute and are_named()
+    if several and os.environ["TF_CPP_MIN_LOG_LEVEL"] != NOT_EVEN_FATAL:
         wanted["TF_CPP_MIN_LOG_LEVEL"] = NOT_EVEN_FATAL
     if wanted:
         os.environ.update(wanted)

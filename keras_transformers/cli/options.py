@@ -98,9 +98,9 @@ def add_distribute(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--distribute",
         choices=("data", "model"),
-        help="spread the training over all devices, and over the processes that the environment "
-        "names as Keras does, by --backend jax: each batch (data), or the weights over the devices "
-        "of a process and each batch over the processes (model)",
+        help="spread the training over all devices of the machine: each batch (data), or with "
+        "--backend jax the weights (model); with --backend jax also each batch over the processes "
+        "that the environment names as Keras does",
     )
 
 
@@ -109,9 +109,15 @@ def join(options: argparse.Namespace) -> None:
     if options.distribute is None:
         return
     from keras_transformers.distribution import is_first_process, join_processes
-    from keras_transformers.distribution.processes import announce_end, check_backend
+    from keras_transformers.distribution.processes import (
+        announce_end,
+        are_named,
+        check_distribute,
+    )
 
-    check_backend()
+    check_distribute(options.distribute)
+    if not are_named():
+        return
     announce_end(
         f"{PROGRAM}: error: ended, for another process of the training is gone or this one was "
         "stopped; start all of them again with --resume"

@@ -1,5 +1,6 @@
-"""Where the weights and batches of a training lie."""
+"""A training on several devices and machines, by JAX."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -7,7 +8,6 @@ import numpy as np
 from keras.distribution import DeviceMesh, LayoutMap, TensorLayout
 
 from keras_transformers.distribution.layout_map import layout_map
-from keras_transformers.distribution.processes import check_backend
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -25,17 +25,9 @@ class Placement:
         distribute: `"data"` divides each batch among all devices, which all have all weights;
             `"model"` divides the weights, see `layout_map`, among the devices of a process, and
             each batch among the processes.
-
-    Raises:
-        ValueError: if `distribute` is neither, or Keras' backend is not JAX.
     """
 
     def __init__(self, model: keras.Model, distribute: str) -> None:
-        if distribute not in ("data", "model"):
-            raise ValueError(
-                f"`distribute` must be 'data' or 'model'. Received: distribute={distribute!r}"
-            )
-        check_backend()
         import jax
 
         devices = jax.devices()
@@ -46,21 +38,19 @@ class Placement:
         self.groups = groups
         self.layouts = LayoutMap(mesh) if distribute == "data" else layout_map(model, mesh)
 
-    def scatter(self) -> None:
-        """Moves the variables of model, optimizer and metrics to their devices."""
+    def __enter__(self) -> "Callable[[tf.data.Dataset[Any]], keras.utils.PyDataset]":
         for variable in self._variables():
             layout = self.layouts[variable.path]
             values = keras.ops.convert_to_numpy(variable.value)
             variable.assign(self._place(values, layout.axes if layout else ()))
+        # A dataset of which each process has its share.
+        return lambda dataset: _Shares(dataset, self._place_rows)
 
-    def gather(self) -> None:
-        """Moves them back to one device of each process."""
+    def __exit__(self, error: object, *_: object) -> None:
+        if error:  # the other processes may be gone
+            return
         for variable in self._variables():
             variable.assign(to_numpy(variable.value))
-
-    def batches(self, dataset: "tf.data.Dataset[Any]") -> keras.utils.PyDataset:
-        """Returns a dataset of which each process has its share, for `keras.Model.fit`."""
-        return _Shares(dataset, self._place_rows)
 
     def _place_rows(self, rows):
         return self._place(rows, ("batch",) if len(rows) % self.groups == 0 else ())

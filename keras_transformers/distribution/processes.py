@@ -23,14 +23,15 @@ def join_processes() -> None:
     `KERAS_DISTRIBUTION_PROCESS_ID`, from 0. Called before anything is computed.
 
     Raises:
-        ValueError: if only some of them are there or one is no number, or the other processes are
-            not to be had.
+        ValueError: if only some of them are there or one is no number, the other processes are
+            not to be had, or Keras' backend is not JAX.
     """
-    values = [os.environ.get(name) for name in (ADDRESSES, COUNT, NUMBER)]
-    if not any(values):
+    if not are_named():
         return
+    check_distribute("data")
     import jax
 
+    values = [os.environ.get(name) for name in (ADDRESSES, COUNT, NUMBER)]
     try:
         addresses, count, number = values[0], int(values[1]), int(values[2])
     except (TypeError, ValueError) as error:
@@ -49,12 +50,40 @@ def join_processes() -> None:
         raise ValueError(f"process {number} of {count} could not join: {error}") from error
 
 
-def check_backend() -> None:
-    """Refuses to spread a training by another backend than JAX."""
-    if keras.backend.backend() != "jax":
+def are_named() -> bool:
+    """Whether the environment names several processes, see `join_processes`."""
+    return any(os.environ.get(name) for name in (ADDRESSES, COUNT, NUMBER))
+
+
+def check_distribute(distribute: str | None, *, jit: bool = False) -> None:
+    """Refuses to spread a training in a way that Keras' backend cannot.
+
+    Args:
+        distribute: None, or how.
+        jit: bool, whether it is to be compiled with XLA.
+
+    Raises:
+        ValueError: if `distribute` is neither `"data"` nor `"model"`; or if the backend is not JAX,
+            unless it is TensorFlow and this is `"data"` in one process without `jit`.
+    """
+    if distribute not in (None, "data", "model"):
         raise ValueError(
-            "`distribute` needs JAX: --backend jax, or KERAS_BACKEND=jax in the environment. "
-            f"Received: the backend {keras.backend.backend()!r}"
+            f"`distribute` must be 'data' or 'model'. Received: distribute={distribute!r}"
+        )
+    backend = keras.backend.backend()
+    if distribute is None or backend == "jax":
+        return
+    if distribute == "model" or are_named() or backend != "tensorflow":
+        raise ValueError(
+            "TensorFlow spreads a training by distribute='data' over the devices of one machine; "
+            "dividing the weights, or several processes, needs JAX: --backend jax, or "
+            f"KERAS_BACKEND=jax in the environment. Received: distribute={distribute!r}, "
+            f"{'several processes' if are_named() else 'one process'}, the backend {backend!r}"
+        )
+    if jit:
+        raise ValueError(
+            "`jit` must be off where TensorFlow spreads a training: what XLA compiles runs on one "
+            f"device. Received: jit={jit!r}, distribute={distribute!r}"
         )
 
 

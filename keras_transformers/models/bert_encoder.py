@@ -14,6 +14,7 @@ from keras_transformers.layers import TokenAndPositionEmbedding, TransformerBloc
 from keras_transformers.layers.gelu_tanh import gelu_tanh
 from keras_transformers.layers.masks import check_mask
 from keras_transformers.layers.quantization import KeepsQuantization
+from keras_transformers.layers.token_and_position_embedding import embedding_matrix
 from keras_transformers.text.bert_inputs import INPUTS
 from keras_transformers.utils import Tensor, check_positive, check_rate, reading
 
@@ -172,8 +173,7 @@ class BertEncoder(KeepsQuantization, keras.Model):
         ids, mask, types = self._unpack(inputs)
         x = self.embedding(ids)
         if self.segment_embedding:
-            # Quantized, it gives float32 whatever the compute dtype.
-            x = x + ops.cast(self.segment_embedding(types), self.compute_dtype)
+            x = x + self._segments(types)
         x = self.embedding_dropout(self.embedding_norm(x), training=training)
 
         encoder_outputs, attention_scores = [], []
@@ -210,9 +210,16 @@ class BertEncoder(KeepsQuantization, keras.Model):
         if mask is not None:
             check_mask(mask, name="input_mask")
         mask = ops.not_equal(ids, 0) if mask is None else ops.cast(mask, "bool")
-        # One segment for all positions: broadcasting costs less than looking each up.
-        types = ops.zeros((1, 1), dtype="int32") if types is None else types
         return ids, mask, types
+
+    def _segments(self, types):
+        if types is None:
+            # One vector for all positions: broadcasting costs less than looking each up. It is a
+            # slice, whose gradient TensorFlow adds up over several devices before it is clipped.
+            vectors = embedding_matrix(self.segment_embedding)[:1]
+        else:
+            vectors = self.segment_embedding(types)
+        return ops.cast(vectors, self.compute_dtype)
 
     def compute_output_spec(
         self, inputs, training=None, return_attention_scores=False, first_only=False

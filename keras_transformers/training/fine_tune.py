@@ -10,6 +10,7 @@ import numpy as np
 from keras_transformers.data import News, bucketed_batches
 from keras_transformers.data.bucketed_batches import XLA_LENGTHS, bucket_lengths
 from keras_transformers.data.tf_data import compiles_each_shape
+from keras_transformers.distribution.processes import check_distribute
 from keras_transformers.models import TextClassifier
 from keras_transformers.text import bert_inputs
 from keras_transformers.training.compile_classifier import compile_classifier
@@ -53,7 +54,8 @@ def fine_tune(
         arguments: dict, what the model was made of, for the record.
         resume: bool, whether to go on from the last finished epoch of a run that was stopped.
         verbose: as for `keras.Model.fit`, or "line" for one line of all epochs.
-        distribute: None, `"data"` or `"model"`, over which devices it is spread, as for `fit`.
+        distribute: None, `"data"` or, on JAX, `"model"`: over which devices it is spread, as for
+            `fit`.
         **settings: fields of `keras_transformers.training.settings.FineTuning`: `epochs`,
             `batch_size`, `learning_rate`, `seed`, `warmup`, `weight_decay`, `validation_split`,
             `head_epochs`, `jit`.
@@ -65,6 +67,7 @@ def fine_tune(
         ValueError: if a setting is out of range, or `resume` finds a run with other arguments.
     """
     settings = FineTuning(**settings)
+    check_distribute(distribute, jit=settings.jit)
     rows, validation_rows = _split(news.train_labels, settings.validation_split, settings.seed)
     run = RunDirectory(directory, arguments | {"data": str(news)} | settings.record(), resume)
     sequences = model.tokenizer.encode(news.train_texts)

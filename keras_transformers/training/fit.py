@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from keras_transformers.distribution import Placement, is_first_process
+from keras_transformers.distribution import is_first_process
+from keras_transformers.distribution.place import place
 from keras_transformers.distribution.placement import to_numpy
 from keras_transformers.distribution.processes import from_first_process
 from keras_transformers.training.progress import training_line
@@ -53,9 +54,10 @@ def fit(
         resume: bool, whether to go on from the last finished epoch kept in `directory`.
         verbose: as for `keras.Model.fit`, or "line" for one line, of all epochs, on standard
             output; in a log one every few seconds.
-        distribute: None for one device; `"data"` or `"model"` for all devices of all processes, see
-            `Placement`, of which the first alone reads and writes the state. A run may be resumed
-            on other devices than it began on.
+        distribute: None for one device; `"data"` for all devices, see `Towers` of TensorFlow and
+            `Placement` of JAX; on JAX also `"model"`, and all devices of all processes, of which
+            the first alone reads and writes the state. A run may be resumed on other devices than
+            it began on.
         name: optional str that such a line begins with, by default the model's name.
 
     Returns:
@@ -64,7 +66,8 @@ def fit(
         over the epoch.
 
     Raises:
-        ValueError: if what `resume` goes on from is damaged, or of another model.
+        ValueError: if what `resume` goes on from is damaged, or of another model, or `distribute`
+            is nothing that Keras' backend can do.
     """
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
@@ -75,46 +78,41 @@ def fit(
         model.optimizer.build(model.trainable_variables)
     if resume and (directory / STATE_FILE).is_file():
         history = _restore(model, directory / STATE_FILE)
-    placement = Placement(model, distribute) if distribute else None
-    if placement:
+    if distribute:
         history = _as_in_first_process(model, history)
-        placement.scatter()
     done = len(history)
-
-    def taken(batches):
-        return placement.batches(batches) if placement and batches is not None else batches
-
-    if done < epochs:
-        if keras.backend.backend() == "jax":
-            # Else Keras takes the batch that shows it the metrics' shapes out of the training.
-            model.evaluate(taken(make_batches(done)), steps=1, verbose=0)
-        batches = make_batches(done)
-        with training_line(name or model.name, verbose) as shown:
-            model.fit(
-                **({"x": taken(batches)} if placement else one_iterator(batches, model)),
-                initial_epoch=done,
-                epochs=epochs,
-                validation_data=taken(validation),
-                callbacks=[_KeepEveryEpoch(directory, history), *shown["callbacks"]],
-                shuffle=False,  # the batches come shuffled
-                verbose=shown["verbose"],
-            )
-    if placement:
-        placement.gather()
+    with place(model, distribute) as taken:
+        if done < epochs:
+            if keras.backend.backend() == "jax":
+                # Else Keras takes the batch that shows it the metrics' shapes out of the training.
+                model.evaluate(taken(make_batches(done)), steps=1, verbose=0)
+            batches = taken(make_batches(done))
+            with training_line(name or model.name, verbose) as shown:
+                model.fit(
+                    **one_iterator(batches, model),
+                    initial_epoch=done,
+                    epochs=epochs,
+                    validation_data=validation and taken(validation),
+                    callbacks=[_KeepEveryEpoch(directory, history), *shown["callbacks"]],
+                    shuffle=False,  # the batches come shuffled
+                    verbose=shown["verbose"],
+                )
     if validation is not None:
         model.set_weights(_best_weights(model, directory / BEST_FILE))
     return history
 
 
-def one_iterator(batches: "tf.data.Dataset[Any]", model: keras.Model) -> dict[str, Any]:
+def one_iterator(
+    batches: "tf.data.Dataset[Any] | keras.utils.PyDataset", model: keras.Model
+) -> dict[str, Any]:
     """Returns arguments of `keras.Model.fit` that let all epochs share one endless iterator.
 
     Keras makes two new ones for each epoch, which takes longer than a short epoch. One is possible
-    only if an epoch is a multiple of the steps that are executed at once.
+    only of a `tf.data.Dataset`, and if an epoch is a multiple of the steps executed at once.
     """
-    steps = len(batches)
-    if steps % model.steps_per_execution:
+    if isinstance(batches, keras.utils.PyDataset) or len(batches) % model.steps_per_execution:
         return {"x": batches}
+    steps = len(batches)
     return {"x": batches.repeat(), "steps_per_epoch": steps}
 
 

@@ -64,7 +64,8 @@ def pretrain(
             the run lasts, `checkpoint` in it holds the texts' ids and the state.
         resume: bool, whether to go on from the last checkpoint of a run that was stopped.
         verbose: as for `keras.Model.fit`, or "line" for one line of all epochs.
-        distribute: None, `"data"` or `"model"`, over which devices it is spread, as for `fit`.
+        distribute: None, `"data"` or, on JAX, `"model"`: over which devices it is spread, as for
+            `fit`.
         **settings: fields of `keras_transformers.training.settings.Pretraining`, such as `size`,
             `steps` and `seed`.
 

@@ -10,6 +10,7 @@ import keras
 from keras_transformers.data import News, bucketed_batches
 from keras_transformers.data.bucketed_batches import XLA_LENGTHS, bucket_lengths
 from keras_transformers.data.tf_data import compiles_each_shape
+from keras_transformers.distribution.processes import check_distribute
 from keras_transformers.models import TextClassifier, transformer_classifier
 from keras_transformers.text import WordVectorizer
 from keras_transformers.training.compile_classifier import compile_classifier
@@ -45,7 +46,8 @@ def train_from_scratch(
         directory: where the results go, see `RunDirectory`; made if it is not there.
         resume: bool, whether to go on from the last finished epoch of a run that was stopped.
         verbose: as for `keras.Model.fit`, or "line" for one line of all epochs.
-        distribute: None, `"data"` or `"model"`, over which devices it is spread, as for `fit`.
+        distribute: None, `"data"` or, on JAX, `"model"`: over which devices it is spread, as for
+            `fit`.
         **settings: fields of `keras_transformers.training.settings.FromScratch`, such as `epochs`,
             `batch_size`, `seed`, `jit` and the sizes of `transformer_classifier`.
 
@@ -66,6 +68,7 @@ def train_from_scratch(
         659592
     """
     settings = FromScratch(**settings)
+    check_distribute(distribute, jit=settings.jit)
     if settings.epochs is None:
         settings = dataclasses.replace(settings, epochs=_enough_epochs(news, settings.batch_size))
     arguments = {"model": "from-scratch", "data": str(news)} | settings.record()

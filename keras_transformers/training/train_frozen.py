@@ -52,7 +52,8 @@ def train_frozen(
         arguments: dict, what the model was made of, for the record.
         resume: bool, whether to go on from the last finished epoch of a run that was stopped.
         verbose: as for `keras.Model.fit`, or "line" for one line of all epochs.
-        distribute: None, `"data"` or `"model"`, over which devices it is spread, as for `fit`.
+        distribute: None, `"data"` or, on JAX, `"model"`: over which devices it is spread, as for
+            `fit`.
         **settings: fields of `keras_transformers.training.settings.Frozen`: `epochs`,
             `batch_size`, `learning_rate`, `seed`.
 

@@ -41,7 +41,8 @@ def train_translator(
         directory: where the results go, see `RunDirectory`; made if it is not there.
         resume: bool, whether to go on from the last finished epoch of a run that was stopped.
         verbose: as for `keras.Model.fit`, or "line" for one line of all epochs.
-        distribute: None, `"data"` or `"model"`, over which devices it is spread, as for `fit`.
+        distribute: None, `"data"` or, on JAX, `"model"`: over which devices it is spread, as for
+            `fit`.
         **settings: fields of `keras_transformers.training.settings.Translation`, such as `model`,
             `epochs`, `seed` and sizes.
 

@@ -8,13 +8,16 @@ import sys
 import time
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
 from keras_transformers.cli import main
 from keras_transformers.distribution import join_processes
+from keras_transformers.distribution.place import place
 
 SCRIPT = Path(__file__).parents[1] / "support" / "spread_training.py"
+BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "distribution.py"
 TIMEOUT = 300
 
 
@@ -24,14 +27,15 @@ def free_address():
         return f"127.0.0.1:{free.getsockname()[1]}"
 
 
-def start(directory, distribute, *, devices=1, processes=1, epochs=2):
+def start(directory, distribute, *, devices=1, processes=1, epochs=2, backend="jax"):
     """Starts all processes of a training on so many virtual devices in all."""
     directory.mkdir(exist_ok=True)
     address = free_address()
     running = []
     for number in range(processes):
         env = os.environ | {
-            "KERAS_BACKEND": "jax",
+            "KERAS_BACKEND": backend,
+            "LOGICAL_CPUS": str(devices),
             "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices // processes}",
         }
         if processes > 1:
@@ -65,6 +69,53 @@ def assert_equal(ends, expected):
 def on_one_device(tmp_path_factory):
     [end] = train(tmp_path_factory.mktemp("one") / "run", "none")
     return end
+
+
+@pytest.fixture(scope="module")
+def on_one_device_of_tensorflow(tmp_path_factory):
+    [end] = train(tmp_path_factory.mktemp("one") / "run", "none", backend="tensorflow")
+    return end
+
+
+def test_two_devices_of_tensorflow_train_as_one_does(on_one_device_of_tensorflow, tmp_path):
+    ends = train(tmp_path / "run", "data", devices=2, backend="tensorflow")
+    assert_equal(ends, on_one_device_of_tensorflow)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("devices", [1, 8])
+def test_devices_of_tensorflow_train_as_one_does(on_one_device_of_tensorflow, tmp_path, devices):
+    ends = train(tmp_path / "run", "data", devices=devices, backend="tensorflow")
+    assert_equal(ends, on_one_device_of_tensorflow)
+
+
+@pytest.mark.slow
+def test_a_run_that_was_killed_is_resumed_on_other_devices_of_tensorflow(tmp_path):
+    options = {"epochs": 12, "backend": "tensorflow"}
+    [expected] = train(tmp_path / "whole", "none", **options)
+    [running] = start(tmp_path / "killed", "data", devices=8, **options)
+    while not (tmp_path / "killed" / "state" / "state.npz").is_file():
+        assert running.poll() is None
+        time.sleep(0.01)
+    running.kill()
+    running.communicate()
+    assert not (tmp_path / "killed" / "weights-0.npz").exists()
+    assert_equal(train(tmp_path / "killed", "data", devices=2, **options), expected)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "training", ["from-scratch", "hf-bert", "hf-bert --fine-tune", "translator", "pretrain"]
+)
+def test_every_training_on_devices_of_tensorflow_ends_as_on_one(tmp_path, training):
+    ends = []
+    for distribute, devices in [("none", 1), ("data", 2), ("data", 8)]:
+        env = os.environ | {"KERAS_BACKEND": "tensorflow", "LOGICAL_CPUS": str(devices)}
+        output = tmp_path / str(devices)
+        command = [sys.executable, str(BENCHMARK), training, str(output), distribute]
+        subprocess.run(command, env=env, check=True, timeout=TIMEOUT)
+        ends.append(dict(np.load(tmp_path / f"{devices}.npz")))
+    assert_equal(ends[1:], ends[0])
 
 
 def test_two_processes_train_as_one_device_does(on_one_device, tmp_path):
@@ -146,13 +197,41 @@ def test_when_a_process_dies_the_other_ends_and_both_can_be_resumed(tmp_path, vi
         np.testing.assert_allclose(values, expected[name], rtol=0, atol=1e-5)
 
 
-def test_only_jax_spreads_a_training(capsys, tmp_path):
-    assert main([str(word) for word in command(tmp_path, "--distribute", "data")]) == 2
-    assert "needs JAX: --backend jax" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("options", "environment", "found"),
+    [
+        (["model"], {}, "distribute='model', one process, the backend 'tensorflow'"),
+        (["data"], {"KERAS_DISTRIBUTION_NUM_PROCESSES": "2"}, "distribute='data', several"),
+        (["data", "--jit"], {}, "jit=True, distribute='data'"),
+    ],
+    ids=["model", "processes", "jit"],
+)
+def test_what_tensorflow_cannot_spread_is_refused(
+    capsys, monkeypatch, tmp_path, options, environment, found
+):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert main([str(word) for word in command(tmp_path, "--distribute", *options)]) == 2
+    errors = capsys.readouterr().err
+    assert errors.count("\n") == 1
+    assert found in errors
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("distribute", ["model", "everything"])
+def test_fit_refuses_what_tensorflow_cannot_spread(distribute):
+    with pytest.raises(ValueError, match=r"`distribute` must be|needs JAX"):
+        place(keras.Sequential(), distribute)
+
+
+def test_tensorflow_joins_no_processes(monkeypatch):
+    monkeypatch.setenv("KERAS_DISTRIBUTION_NUM_PROCESSES", "2")
+    with pytest.raises(ValueError, match="several processes, needs JAX: --backend jax"):
+        join_processes()
+
+
 def test_half_an_environment_is_refused(monkeypatch):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     monkeypatch.setenv("KERAS_DISTRIBUTION_NUM_PROCESSES", "two")
     with pytest.raises(ValueError, match=r"KERAS_DISTRIBUTION_JOB_ADDRESSES.*None, 'two', None"):
         join_processes()

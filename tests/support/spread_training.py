@@ -1,7 +1,7 @@
 """A small training, run as a process of its own: spread_training.py DIRECTORY DISTRIBUTE EPOCHS.
 
-Devices and processes come from the environment; DISTRIBUTE is none, data or model. The weights go
-to DIRECTORY/weights-PROCESS.npz.
+Devices and processes come from the environment, TensorFlow's devices as LOGICAL_CPUS; DISTRIBUTE is
+none, data or model. The weights go to DIRECTORY/weights-PROCESS.npz.
 """
 
 import os
@@ -10,15 +10,22 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from keras_transformers.data import bucketed_batches
 from keras_transformers.distribution import join_processes
 from keras_transformers.models import transformer_classifier
 from keras_transformers.training import fit
+from keras_transformers.training.compile_classifier import compile_classifier
+from keras_transformers.training.fused_adam import FusedAdam
 
 ROWS, BATCH = 100, 24  # the last batch has 4 rows
 
 directory, distribute, epochs = sys.argv[1:]
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0],
+    [tf.config.LogicalDeviceConfiguration()] * int(os.environ.get("LOGICAL_CPUS", 1)),
+)
 number = os.environ.get("KERAS_DISTRIBUTION_PROCESS_ID", "0")
 join_processes()
 
@@ -26,8 +33,10 @@ rng = np.random.default_rng(0)
 ids = [rng.integers(1, 64, size=rng.integers(2, 9)) for _ in range(ROWS)]
 labels = np.array([row[0] % 3 for row in ids])
 keras.utils.set_random_seed(0)
-model = transformer_classifier(64, 8, 8, 2, 8, 3)
-model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+# TensorFlow's devices draw their dropout each for itself.
+rate = 0.1 if keras.backend.backend() == "jax" else 0.0
+model = transformer_classifier(64, 8, 8, 2, 8, 3, rate=rate)
+compile_classifier(model, FusedAdam(global_clipnorm=0.1), steps_per_execution=3)
 
 
 def batches(first_epoch, seed=0):
