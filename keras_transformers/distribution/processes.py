@@ -1,9 +1,12 @@
 """Processes, perhaps on several machines, that share a training."""
 
 import atexit
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -122,3 +125,13 @@ def from_first_process(values: list) -> list:
     from jax.experimental import multihost_utils
 
     return [np.asarray(value) for value in multihost_utils.broadcast_one_to_all(values)]
+
+
+def in_first_process(compute: Callable[[], Any]) -> Any:
+    """Returns in all processes what the first alone computes, which JSON must be able to hold."""
+    if not is_one_of_several():
+        return compute()
+    found = json.dumps(compute() if is_first_process() else None).encode()
+    [size] = from_first_process([np.array(len(found))])
+    [found] = from_first_process([np.resize(np.frombuffer(found, "uint8"), int(size))])
+    return json.loads(found.tobytes())

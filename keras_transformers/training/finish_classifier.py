@@ -4,6 +4,7 @@ from typing import Any
 
 from keras_transformers import plots
 from keras_transformers.data import News
+from keras_transformers.distribution.processes import in_first_process
 from keras_transformers.models import TextClassifier
 from keras_transformers.training.evaluate import evaluate
 from keras_transformers.training.run_directory import RunDirectory
@@ -27,8 +28,12 @@ def finish_classifier(
 
     Returns:
         What `metrics.json` holds, as a dict. Beside it are `model.keras`, `training.png` and
-        `confusion_matrix.png`.
+        `confusion_matrix.png`. Of several processes the first alone evaluates and writes.
     """
+    return in_first_process(lambda: _finish(run, model, news, history, found))
+
+
+def _finish(run, model, news, history, found):
     test, probabilities = evaluate(model, news.test_texts, news.test_labels)
     predicted = probabilities.argmax(axis=-1)
     run.save(model)

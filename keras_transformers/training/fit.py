@@ -13,7 +13,7 @@ import numpy as np
 from keras_transformers.distribution import is_first_process
 from keras_transformers.distribution.place import place
 from keras_transformers.distribution.placement import to_numpy
-from keras_transformers.distribution.processes import from_first_process
+from keras_transformers.distribution.processes import from_first_process, in_first_process
 from keras_transformers.training.progress import training_line
 from keras_transformers.utils import reading, replacing
 
@@ -183,10 +183,7 @@ def _as_in_first_process(model, history):
     for (branch, name, _), value in zip(leaves, values, strict=True):
         branch[name] = value
     model.set_state_tree(tree)
-    text = np.frombuffer(json.dumps(history).encode(), "uint8")
-    [size] = from_first_process([np.array(len(text))])
-    [text] = from_first_process([np.resize(text, int(size))])
-    return json.loads(text.tobytes())
+    return in_first_process(lambda: history)
 
 
 def _best_weights(model, path):

@@ -19,6 +19,7 @@ from keras_transformers.data import (
 )
 from keras_transformers.data.load_texts import as_texts
 from keras_transformers.data.tf_data import compiles_each_shape, multiple_of_lengths
+from keras_transformers.distribution.processes import in_first_process
 from keras_transformers.models import BertEncoder, MaskedLanguageModel, masked_language_model
 from keras_transformers.text import WordPieceTokenizer, learn_vocabulary
 from keras_transformers.text.learn_vocabulary import TEXTS_AT_ONCE, batched
@@ -128,24 +129,27 @@ def pretrain(
         verbose=verbose,
         distribute=distribute,
     )
-    test = evaluate_masked_lm(model, held_out)
     trained = masked_language_model(encoder, tokenizer)
     trained.set_weights(model.get_weights())
-    trained.save_pretrained(run.path)
-    metrics = run.finish(
-        model,
-        history,
-        data={
-            "source": texts.source,
-            "train_rows": len(rows),
-            "held_out_rows": len(held_out_rows),
-            "train_tokens": int(sequences.lengths[rows].sum(dtype="int64")),
-            "vocabulary": len(tokenizer.vocabulary),
-        },
-        test=test,
-        figures={"training.png": plots.training_curve(history)},
-    )
-    return trained, metrics
+
+    def finish():
+        test = evaluate_masked_lm(model, held_out)
+        trained.save_pretrained(run.path)
+        return run.finish(
+            model,
+            history,
+            data={
+                "source": texts.source,
+                "train_rows": len(rows),
+                "held_out_rows": len(held_out_rows),
+                "train_tokens": int(sequences.lengths[rows].sum(dtype="int64")),
+                "vocabulary": len(tokenizer.vocabulary),
+            },
+            test=test,
+            figures={"training.png": plots.training_curve(history)},
+        )
+
+    return trained, in_first_process(finish)
 
 
 def build_encoder(vocab_size: int, settings: Pretraining) -> BertEncoder:

@@ -10,6 +10,7 @@ import numpy as np
 from keras_transformers import plots
 from keras_transformers.data import Pairs, bucketed_pairs
 from keras_transformers.data.tf_data import compiles_each_shape, multiple_of_lengths
+from keras_transformers.distribution.processes import in_first_process
 from keras_transformers.models import Translator, rnn_translator, transformer_translator
 from keras_transformers.text import SentencePieceTokenizer
 from keras_transformers.text.sentence_piece_tokenizer import END_ID, START_ID
@@ -84,24 +85,27 @@ def train_translator(
     )
     longest = max(map(len, train[1]))
     translator = Translator(*tokenizers, model, min(3 * longest // 2, settings.max_length) + 1)
-    test, _ = evaluate_translator(translator, pairs.test_sources, pairs.test_targets)
-    run.save(translator)
-    metrics = run.finish(
-        translator,
-        history,
-        data={
-            "source": pairs.source,
-            "train_pairs": len(train[0]),
-            "too_long": len(pairs.train_sources) - len(train[0]),
-            "valid_pairs": len(valid[0]),
-            "test_pairs": len(pairs.test_sources),
-            "vocabularies": [tokenizer.vocab_size for tokenizer in tokenizers],
-        },
-        test=test,
-        figures={"training.png": plots.training_curve(history)},
-        best_epoch=1 + best_epoch(history),
-    )
-    return translator, metrics
+
+    def finish():
+        test, _ = evaluate_translator(translator, pairs.test_sources, pairs.test_targets)
+        run.save(translator)
+        return run.finish(
+            translator,
+            history,
+            data={
+                "source": pairs.source,
+                "train_pairs": len(train[0]),
+                "too_long": len(pairs.train_sources) - len(train[0]),
+                "valid_pairs": len(valid[0]),
+                "test_pairs": len(pairs.test_sources),
+                "vocabularies": [tokenizer.vocab_size for tokenizer in tokenizers],
+            },
+            test=test,
+            figures={"training.png": plots.training_curve(history)},
+            best_epoch=1 + best_epoch(history),
+        )
+
+    return translator, in_first_process(finish)
 
 
 def train_tokenizers(pairs: Pairs, settings: Translation) -> tuple[SentencePieceTokenizer, ...]:

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from keras_transformers.data import bucketed_batches
 from keras_transformers.distribution import join_processes
+from keras_transformers.distribution.processes import in_first_process
 from keras_transformers.models import transformer_classifier
 from keras_transformers.training import fit
 from keras_transformers.training.compile_classifier import compile_classifier
@@ -61,4 +62,5 @@ np.savez(
     Path(directory, f"weights-{number}.npz"),
     *model.get_weights(),
     accuracy=[epoch["val_accuracy"] for epoch in history],
+    evaluated_by=in_first_process(lambda: int(number)),
 )
