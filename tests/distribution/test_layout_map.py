@@ -1,5 +1,9 @@
 """Which weights are divided among devices."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from keras.distribution import DeviceMesh
@@ -64,3 +68,36 @@ def test_what_does_not_divide_stays_whole():
 def test_one_device_has_everything():
     layouts = layout_map(transformer_classifier(64, 8, 8, 2, 16, 3))
     assert layouts["block_0/attention/query/kernel"].device_mesh.shape[0] == 1
+
+
+MODEL_PARALLEL = """
+import keras, numpy as np
+from keras_transformers.distribution import layout_map
+from keras_transformers.models import transformer_classifier
+
+ids = np.random.default_rng(0).integers(1, 64, (64, 8))
+
+def trained():
+    keras.utils.set_random_seed(0)
+    model = transformer_classifier(64, 8, 8, 2, 8, 3, rate=0.0)
+    model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
+    model.fit(ids, ids[:, 0] % 3, batch_size=16, shuffle=False, verbose=0)
+    return model
+
+one = trained()
+layouts = layout_map(one)
+keras.distribution.set_distribution(
+    keras.distribution.ModelParallel(layout_map=layouts, batch_dim_name="batch")
+)
+two = trained()
+assert two.get_layer("block_0").attention.query_dense.kernel.value.sharding.spec == (None, "model")
+for a, b in zip(one.get_weights(), two.get_weights(), strict=True):
+    np.testing.assert_allclose(b, a, rtol=0, atol=1e-5)
+"""
+
+
+@pytest.mark.slow
+def test_keras_divides_a_model_of_one_s_own_training_by_it():
+    env = {"KERAS_BACKEND": "jax", "XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+    command = [sys.executable, "-c", MODEL_PARALLEL]
+    subprocess.run(command, env=os.environ | env, check=True)
