@@ -99,11 +99,6 @@ class TextClassifier(TakesTexts, keras.Model):
         probabilities[order] = model.predict(batches, verbose=0)
         return probabilities
 
-    def quantize(self, *arguments: Any, **options: Any) -> None:
-        """Quantizes the classifier, for tokenisers have no weights; see `keras.Model.quantize`."""
-        self.classifier.quantize(*arguments, **options)
-        self.train_function = self.test_function = self.predict_function = None
-
     def get_config(self):
         return {
             "name": self.name,

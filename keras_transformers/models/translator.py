@@ -252,11 +252,6 @@ class Translator(TakesTexts, keras.Model):
         scores = [np.array(weights[0]) for weights in scores]
         return scores, self.source_tokenizer.tokens(text), written
 
-    def quantize(self, *arguments: Any, **options: Any) -> None:
-        """Quantizes the model, for tokenisers have no weights; see `keras.Model.quantize`."""
-        self.model.quantize(*arguments, **options)
-        self.train_function = self.test_function = self.predict_function = None
-
     def get_config(self):
         return {
             "name": self.name,
