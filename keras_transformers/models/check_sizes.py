@@ -5,10 +5,10 @@ import keras
 from keras_transformers.layers import TokenAndPositionEmbedding
 
 
-def check_sizes(
+def check_ids(
     tokenizer: keras.layers.Layer, model: keras.layers.Layer, name: str = "tokenizer"
 ) -> None:
-    """Raises a `ValueError` if texts could have ids or positions that a model has no vectors for.
+    """Raises a `ValueError` if a tokeniser has more ids than a model has vectors for.
 
     Where a model's embedding is of another kind, or not the only one, nothing is refused.
 
@@ -22,10 +22,16 @@ def check_sizes(
     # A WordVectorizer's vocab_size is what its vocabulary may grow to.
     vocabulary = getattr(tokenizer, "vocabulary", None)
     ids = getattr(tokenizer, "vocab_size", None) if vocabulary is None else len(vocabulary)
+    _check(name, "ids", vectors, ids, f"{ids} ids")
+
+
+def check_sizes(tokenizer: keras.layers.Layer, model: keras.layers.Layer) -> None:
+    """Does what `check_ids` does, and for the longest text and the positions as well."""
+    check_ids(tokenizer, model)
     longest = "max_length" if hasattr(tokenizer, "max_length") else "maxlen"
     length = getattr(tokenizer, longest, None)
-    _check(name, "ids", vectors, ids, f"{ids} ids")
-    _check(name, "positions", getattr(embedding, "maxlen", None), length, f"{longest}={length}")
+    limit = getattr(_embedding(model), "maxlen", None)
+    _check("tokenizer", "positions", limit, length, f"{longest}={length}")
 
 
 def _embedding(model):

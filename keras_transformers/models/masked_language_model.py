@@ -12,7 +12,7 @@ from keras_transformers.layers import MaskedLMHead
 from keras_transformers.layers.quantization import quantization, quantize_again
 from keras_transformers.layers.token_and_position_embedding import embedding_matrix
 from keras_transformers.models.bert_encoder import BertEncoder
-from keras_transformers.models.check_sizes import check_sizes
+from keras_transformers.models.check_sizes import check_ids
 from keras_transformers.text.bert_inputs import INPUTS
 from keras_transformers.text.word_piece_tokenizer import WordPieceTokenizer
 from keras_transformers.utils import reading
@@ -38,7 +38,7 @@ def masked_language_model(
     Raises:
         FileNotFoundError: if the checkpoint or its vocabulary cannot be found or downloaded.
         ValueError: if it is no BERT, one without a head for masked language modelling, or the
-            tokeniser has more pieces, or a greater `max_length`, than the encoder has vectors.
+            tokeniser has more pieces than the encoder has vectors.
 
     Example:
         >>> import numpy as np
@@ -95,7 +95,7 @@ class MaskedLanguageModel(keras.Model):
         self.encoder = encoder
         self.tokenizer = tokenizer
         if tokenizer:
-            check_sizes(tokenizer, encoder)
+            check_ids(tokenizer, encoder)
         self.head = MaskedLMHead(
             encoder.vocab_size,
             encoder.hidden_size,

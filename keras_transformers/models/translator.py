@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_transformers.data.tf_data import MULTIPLE, pad_to_multiple
 from keras_transformers.decoding import beam_search
-from keras_transformers.models.check_sizes import check_sizes
+from keras_transformers.models.check_sizes import check_ids
 from keras_transformers.models.takes_texts import TakesTexts
 from keras_transformers.text.sentence_piece_tokenizer import END_ID, START_ID
 from keras_transformers.utils import Tensor, check_positive, check_text, check_texts
@@ -100,7 +100,7 @@ class Translator(TakesTexts, keras.Model):
                 f"`model` must score the {target_tokenizer.vocab_size} ids of `target_tokenizer`. "
                 f"Received: a model that scores {model.output_shape[-1]}"
             )
-        check_sizes(source_tokenizer, model.get_layer("encoder"), "source_tokenizer")
+        check_ids(source_tokenizer, model.get_layer("encoder"), "source_tokenizer")
         self.built = True  # The tokenisers and the model come built.
         # Not a dict, which would be exported with the model.
         self._search = functools.cache(self._make_search)

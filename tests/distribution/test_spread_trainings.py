@@ -77,6 +77,7 @@ def on_one_device_of_tensorflow(tmp_path_factory):
     return end
 
 
+@pytest.mark.slow
 def test_two_devices_of_tensorflow_train_as_one_does(on_one_device_of_tensorflow, tmp_path):
     ends = train(tmp_path / "run", "data", devices=2, backend="tensorflow")
     assert_equal(ends, on_one_device_of_tensorflow)

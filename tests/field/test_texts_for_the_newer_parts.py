@@ -112,6 +112,7 @@ def test_a_text_too_long_to_translate_is_refused(translator):
         translator.align("sun " * 250_000)
 
 
+@pytest.mark.slow
 def test_a_translator_that_was_quantized_does_not_answer_as_before(translator):
     letters = translator.source_tokenizer
     network = transformer_translator(letters.vocab_size, letters.vocab_size, 8, 2, 8, num_blocks=1)

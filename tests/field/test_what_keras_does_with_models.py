@@ -38,10 +38,12 @@ MODELS = {
     "rnn translator": (lambda size=50: rnn_translator(size, size, 16, 16), (IDS, IDS)),
 }
 every_model = pytest.mark.parametrize(("make", "inputs"), MODELS.values(), ids=MODELS)
+# One of plain layers, one of a model that is a class.
+QUICK = ("classifier", "encoder")
 every_model_in_time = pytest.mark.parametrize(
     ("make", "inputs"),
     [
-        pytest.param(*model, id=name, marks=[] if name == "encoder" else pytest.mark.slow)
+        pytest.param(*model, id=name, marks=[] if name in QUICK else pytest.mark.slow)
         for name, model in MODELS.items()
     ],
 )
@@ -74,26 +76,20 @@ every_text_classifier = pytest.mark.parametrize(
 )
 
 
-@every_model
-def test_quantized_to_eight_bits_it_is_within_their_error(make, inputs):
+@every_model_in_time
+def test_quantized_to_eight_bits_it_is_within_their_error_and_opens_again(make, inputs, tmp_path):
     model = make()
     expected = first(model(inputs))
     model.quantize("int8")
-    difference = first(model(inputs)) - expected
-    assert 0 < np.linalg.norm(difference) < 0.05 * np.linalg.norm(expected)
-
-
-@every_model_in_time
-def test_quantized_it_is_saved_and_opened(make, inputs, tmp_path):
-    model = make()
-    model(inputs)
-    model.quantize("int8")
+    found = first(model(inputs))
+    assert 0 < np.linalg.norm(found - expected) < 0.05 * np.linalg.norm(expected)
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
-    assert np.array_equal(first(again(inputs)), first(model(inputs)))
+    assert np.array_equal(first(again(inputs)), found)
 
 
-@every_model_in_time
+@pytest.mark.slow
+@every_model
 def test_quantized_in_mixed_precision(make, inputs, mixed_bfloat16):
     model = make()
     expected = first(model(inputs)).astype("float32")
@@ -102,7 +98,8 @@ def test_quantized_in_mixed_precision(make, inputs, mixed_bfloat16):
     assert 0 < np.linalg.norm(difference) < 0.05 * np.linalg.norm(expected)
 
 
-@every_text_classifier
+@pytest.mark.slow
+@pytest.mark.parametrize("make", [text_classifier, bert_text_classifier])
 def test_a_text_classifier_is_quantized_as_it_comes(make, tmp_path):
     make().save(tmp_path / "model.keras")
     model = keras.saving.load_model(tmp_path / "model.keras")

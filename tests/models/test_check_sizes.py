@@ -8,7 +8,6 @@ from keras_transformers.models import (
     TextClassifier,
     Translator,
     bert_classifier,
-    masked_language_model,
     rnn_translator,
     transformer_classifier,
     transformer_translator,
@@ -51,12 +50,6 @@ def translator(source_vocab_size, build, **options):
             "5 positions .*: maxlen=6",
         ),
         (lambda: TextClassifier(vectorizer(), embedding_alone(7)), "7 ids .*: 8 ids"),
-        (
-            lambda: masked_language_model(
-                BertEncoder(8, 1, 8, 2, 8, 10), WordPieceTokenizer(PIECES, max_length=11)
-            ),
-            "10 positions .*: max_length=11",
-        ),
         (
             lambda: bert_classifier(
                 BertEncoder(7, 1, 8, 2, 8, 10), tokenizer=WordPieceTokenizer(PIECES, max_length=10)
