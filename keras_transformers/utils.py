@@ -7,7 +7,8 @@ import os
 import tempfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping, Sequence, Set
+from numbers import Integral
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -72,7 +73,12 @@ def check_class_names(names: Iterable[Any]) -> tuple[str, ...]:
         ValueError: if it is a single string, has no order or several columns, or names two classes
             alike.
     """
-    names = tuple(str(name) for name in _in_order(names, "class_names"))
+    names = tuple(_in_order(names, "class_names"))
+    if other := [name for name in names if not isinstance(name, str | Integral)]:
+        raise ValueError(
+            f"`class_names` must be strings, or integers. Received: {some([*map(repr, other)])}"
+        )
+    names = tuple(map(str, names))
     if repeated := [name for name, count in Counter(names).items() if count > 1]:
         raise ValueError(
             f"`class_names` must be different from each other. Received: {some(repeated)} repeated"
@@ -82,8 +88,8 @@ def check_class_names(names: Iterable[Any]) -> tuple[str, ...]:
 
 def _in_order(values, name):
     """Returns an iterator over strings that have an order and one column, or refuses them."""
-    unordered = isinstance(values, str | bytes | Mapping | Set) or not isinstance(values, Iterable)
-    if unordered or getattr(values, "ndim", 1) != 1:
+    unordered = isinstance(values, str | bytes | Mapping | Set) and not isinstance(values, KeysView)
+    if unordered or not isinstance(values, Iterable) or getattr(values, "ndim", 1) != 1:
         received = " ".join(f"{type(values).__name__} {values!r:.80}".split())
         raise ValueError(f"`{name}` must be a sequence of strings. Received: {received}")
     return iter(values)

@@ -79,7 +79,7 @@ def test_uses_the_package_and_defines_no_class(path):
 
 
 # Those that take longest; the functions they call are tested one by one as well.
-LONG = {"02_frozen_bert", "03_fine_tuning"}
+LONG = {"02_frozen_bert", "03_fine_tuning", "04_hugging_face_bert"}
 
 
 @pytest.mark.parametrize(

@@ -251,7 +251,9 @@ def _read_csv(path, num_classes):
     if not path.is_file():
         raise FileNotFoundError(f"{path}: expected a CSV file, found none")
     texts, labels = [], []
-    reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
+    reader = csv.reader(
+        io.StringIO(read_text(path), newline=""), strict=True, skipinitialspace=True
+    )
     limit = csv.field_size_limit(sys.maxsize)
     try:
         for row in reader:

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_transformers.utils import Tensor
+from keras_transformers.utils import Tensor, check_positive
 
 IMPOSSIBLE = -1e9
 
@@ -38,7 +38,7 @@ def greedy_search(
         their tokens'.
 
     Raises:
-        ValueError: if `memory_mask` is no such mask.
+        ValueError: if `max_length` is not a positive integer, or `memory_mask` is no such mask.
 
     Example:
         >>> import numpy as np
@@ -53,6 +53,7 @@ def greedy_search(
         >>> tuple(ids.shape), tuple(scores.shape)
         ((1, 5), (1,))
     """
+    check_positive("max_length", max_length)
     memory, memory_mask = ops.convert_to_tensor(memory), ops.convert_to_tensor(memory_mask)
     batch = ops.shape(memory)[0]
 

@@ -4,9 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_transformers.layers import fast
+from keras_transformers.layers.masks import known_values
 from keras_transformers.layers.quantization import KeepsQuantization
 from keras_transformers.utils import Tensor, check_positive
 
@@ -85,6 +87,7 @@ class MaskedLMHead(KeepsQuantization, keras.layers.Layer):
 
     def call(self, inputs, token_matrix, masked_positions=None):
         if masked_positions is not None:
+            _check_positions(masked_positions, inputs.shape[1])
             inputs = self._at(inputs, ops.cast(masked_positions, "int32"))
         x = self.transform_norm(self.transform_activation(self.transform_dense(inputs)))
         token_matrix = ops.cast(token_matrix, self.compute_dtype)
@@ -108,3 +111,15 @@ class MaskedLMHead(KeepsQuantization, keras.layers.Layer):
             "activation": keras.activations.serialize(self.activation),
             "epsilon": self.epsilon,
         }
+
+
+def _check_positions(positions, length):
+    """Refuses positions that are none, where they are known: another text's would be read."""
+    kind = keras.backend.standardize_dtype(positions.dtype)
+    values = known_values(positions)
+    beyond = values is not None and not np.all((values >= 0) & (values < length))
+    if "int" not in kind or beyond:
+        raise ValueError(
+            f"`masked_positions` must be integers from 0 to {length - 1 if length else 'length'}. "
+            f"Received: {values if beyond else kind}"
+        )

@@ -90,12 +90,19 @@ def _check_kind(name, mask, floats=False):
 
 def _other_number(mask):
     """Returns a number in a mask that is neither 0 nor 1; None without, or if not known yet."""
-    try:
-        values = np.asarray(mask)
-    except (TypeError, ValueError, RuntimeError):  # of the backend's, as while it traces
+    values = known_values(mask)
+    if values is None:
         return None
     others = values[(values != 0) & (values != 1)]
     return others[0] if others.size else None
+
+
+def known_values(tensor: Tensor) -> np.ndarray | None:
+    """Returns what a tensor holds; None while a backend traces."""
+    try:
+        return np.asarray(tensor)
+    except (TypeError, ValueError, RuntimeError):  # whichever the backend has
+        return None
 
 
 def _fits(shape, batch, queries, keys):

@@ -42,6 +42,9 @@ class SinusoidalPositionEncoding(keras.layers.Layer):
         super().__init__(**kwargs)
         self.supports_masking = True
 
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
     def call(self, inputs, offset=0):
         length, dim = ops.shape(inputs)[1], inputs.shape[-1]
         # In float32 whatever the policy: half precision has no room for large angles.

@@ -1,5 +1,7 @@
 """Guessing masked tokens."""
 
+from numbers import Integral
+
 import numpy as np
 
 from keras_transformers.models.masked_language_model import POSITIONS, MaskedLanguageModel
@@ -40,7 +42,7 @@ def fill_mask(model: MaskedLanguageModel, text: str, k: int = 5) -> list[list[tu
             "`model` must have a tokeniser, see masked_language_model. Received: one without"
         )
     text, vocabulary = check_text(text), model.tokenizer.vocabulary
-    if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= len(vocabulary):
+    if isinstance(k, bool) or not isinstance(k, Integral) or not 1 <= k <= len(vocabulary):
         raise ValueError(f"`k` must be from 1 to {len(vocabulary)}. Received: k={k!r}")
     inputs = model.tokenizer([text])
     positions = np.flatnonzero(inputs["input_word_ids"][0] == vocabulary.index(MASK))

@@ -9,7 +9,7 @@ import numpy as np
 from keras_transformers.data.tf_data import of_few_shapes, without_tuning
 from keras_transformers.models.check_sizes import check_sizes
 from keras_transformers.models.takes_texts import TakesTexts
-from keras_transformers.utils import check_class_names, check_texts
+from keras_transformers.utils import check_class_names, check_positive, check_texts
 
 
 @keras.saving.register_keras_serializable(package="keras_transformers")
@@ -82,11 +82,12 @@ class TextClassifier(TakesTexts, keras.Model):
         order of the texts, whatever holds them; an index of theirs plays no part.
 
         Raises:
-            ValueError: if `texts` is a single string or holds something that is no string.
+            ValueError: if `texts` is a single string or holds something that is no string, or
+                `batch_size` is not a positive integer.
         """
         import tensorflow as tf
 
-        texts = check_texts(texts)
+        texts, batch_size = check_texts(texts), check_positive("batch_size", batch_size)
         if not texts:
             return np.zeros((0, len(self.class_names)), dtype="float32")
         order = np.argsort([len(text) for text in texts], kind="stable")

@@ -12,6 +12,12 @@ from keras_transformers.checkpoints.vocabulary import (
 from keras_transformers.utils import read_json, reading
 
 MAX_CHARS_PER_WORD = 100
+# Hugging Face's classes that cut texts as BERT does, and those that go by tokenizer.json alone.
+TOKENIZERS = (
+    *("BertTokenizer", "ConvBertTokenizer", "DistilBertTokenizer", "ElectraTokenizer"),
+    *("FunnelTokenizer", "LayoutLMTokenizer", "LxmertTokenizer", "MobileBertTokenizer"),
+    *("RetriBertTokenizer", "SqueezeBertTokenizer", "PreTrainedTokenizer", "TokenizersBackend"),
+)
 # Their names in tokenizer_config.json, in the order of SPECIAL_TOKENS.
 SPECIAL_KEYS = ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
 
@@ -78,7 +84,8 @@ def read_tokenizer(directory: Path) -> dict[str, Any]:
         _check_special_tokens(special, read_json(special))
     # Where the normaliser is another than BERT's, Hugging Face does not look for more.
     if (directory / "tokenizer_config.json").is_file() and settings.get("clean_text", True):
-        settings |= _read_tokenizer_config(directory / "tokenizer_config.json")
+        path = directory / "tokenizer_config.json"
+        settings |= _read_tokenizer_config(path, settings["vocabulary"])
     return settings
 
 
@@ -92,18 +99,42 @@ def _last_counts(pieces):
 def _check_added_tokens(path, vocabulary):
     """Refuses tokens that Hugging Face would find in texts and this tokeniser would not."""
     added = read_json(path) if path.is_file() else {}
-    unknown = [token for token in added if token not in vocabulary or token not in SPECIAL_TOKENS]
-    if unknown:
+    _refuse_added(path, set(added) - (set(SPECIAL_TOKENS) & set(vocabulary)))
+    _check_ids(path, added, vocabulary)
+
+
+def _refuse_added(path, tokens):
+    if tokens:
         raise ValueError(
-            f"{path.name} must add no tokens but {', '.join(SPECIAL_TOKENS)}. "
-            f"Received: {path} with {sorted(unknown)}"
+            f"{path.name} must name no tokens but {', '.join(SPECIAL_TOKENS)}. "
+            f"Received: {path} with {sorted(tokens)}"
         )
 
 
-def _read_tokenizer_config(path):
+def _check_ids(path, ids, vocabulary):
+    """Refuses other ids of tokens than the vocabulary has."""
+    for token, number in ids.items():
+        if vocabulary[number : number + 1] != [token]:
+            raise ValueError(
+                f"{path.name} must give {token} the id that it has in the vocabulary, "
+                f"{vocabulary.index(token)}. Received: {path} with {number}"
+            )
+
+
+def _read_tokenizer_config(path, vocabulary):
     config = read_json(path)
+    kind = str(config.get("tokenizer_class") or TOKENIZERS[0])
+    if kind.removesuffix("Fast") not in TOKENIZERS:
+        raise ValueError(
+            f"{path.name} must have one of these for its tokenizer_class, with or without Fast: "
+            f"{', '.join(TOKENIZERS)}. Received: {path} with {kind}"
+        )
     _require(path, {"do_basic_tokenize": True, **config}, do_basic_tokenize=True)
     _check_special_tokens(path, config)
+    with reading(path):
+        decoder = config.get("added_tokens_decoder") or {}
+        ids = {_content(token): int(number) for number, token in decoder.items()}
+    _check_ids(path, {token: ids[token] for token in ids if token in vocabulary}, vocabulary)
     names = {
         "do_lower_case": "lower_case",
         "strip_accents": "strip_accents",
@@ -122,14 +153,15 @@ def _check_special_tokens(path, config):
             *(config[key] for key in ("bos_token", "eos_token") if config.get(key)),
             *(config.get("never_split") or []),
             *(config.get("additional_special_tokens") or []),
+            *_values(config.get("extra_special_tokens") or []),
             *(config.get("added_tokens_decoder") or {}).values(),
         ]
         unknown = {_content(token) for token in added} - set(SPECIAL_TOKENS)
-    if unknown:
-        raise ValueError(
-            f"{path.name} must name no tokens but {', '.join(SPECIAL_TOKENS)}. "
-            f"Received: {path} with {sorted(unknown)}"
-        )
+    _refuse_added(path, unknown)
+
+
+def _values(tokens):
+    return tokens.values() if isinstance(tokens, dict) else tokens
 
 
 def _content(token):
@@ -153,11 +185,7 @@ def _read_tokenizer_json(path):
             f"{path.name} must describe a WordPiece tokeniser. Received: {path}, where reading "
             f"failed with {error!r}"
         ) from error
-    if not set(added) <= set(SPECIAL_TOKENS):
-        raise ValueError(
-            f"{path.name} must add no tokens but {', '.join(SPECIAL_TOKENS)}. "
-            f"Received: {path} with {sorted(set(added) - set(SPECIAL_TOKENS))}"
-        )
+    _refuse_added(path, set(added) - set(SPECIAL_TOKENS))
     if not without_gaps:
         raise ValueError(
             f"{path.name} must number its {len(ids)} pieces from 0 without gaps. Received: {path}"

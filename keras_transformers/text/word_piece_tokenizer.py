@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Sequence
 from functools import cached_property
+from numbers import Integral
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -261,6 +262,8 @@ class WordPieceTokenizer(keras.layers.Layer):
             mark = ANY_MARK if self.strip_accents == "marks" else MARK
             texts = replace(tf_text.normalize_utf8(texts, "NFD"), mark, "")
         if self.lower_case:
+            # To TensorFlow a NUL is the end.
+            texts = replace(texts, r"\x00", "\x01")
             # These are lower-cased by context or by the computer's language, unlike in BERT.
             for letter in "IJΣİÌÍĨĮ":
                 texts = replace(texts, letter, letter.lower())
@@ -362,9 +365,9 @@ def _first(ragged, lengths):
 
 
 def _check_length(name, value):
-    if isinstance(value, bool) or not isinstance(value, int) or value < 3:
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 3:
         raise ValueError(f"`{name}` must be an integer of at least 3. Received: {name}={value!r}")
-    return value
+    return int(value)
 
 
 def _check_split(split):

@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_transformers.text.encode_texts import BATCH_SIZE, encode_texts
 from keras_transformers.text.string_tensor import string_tensor
-from keras_transformers.utils import check_positive, check_texts
+from keras_transformers.utils import check_positive, check_texts, some
 
 
 @keras.saving.register_keras_serializable(package="keras_transformers")
@@ -65,12 +65,26 @@ class WordVectorizer(keras.layers.Layer):
         self.lookup = keras.layers.TextVectorization(
             max_tokens=vocab_size, standardize="strip_punctuation", name="lookup"
         )
-        if vocabulary:
-            self.lookup.set_vocabulary(check_texts(vocabulary))
         self.supports_jit = False  # XLA does not compile strings.
         # Strings must come as they are: Keras would make tensors of its backend of them.
         self._convert_input_args = False
         self._allow_non_tensor_positional_args = True
+        if vocabulary is not None:
+            self._set_vocabulary(check_texts(vocabulary))
+
+    def _set_vocabulary(self, words):
+        if not words:
+            return
+        self.lookup.set_vocabulary(words)
+        ids = self(words).numpy()
+        found = ids[:, 0] == np.arange(len(words)) + 2
+        if ids.shape[1] > 1 or not all(found):
+            rows = (ids[:, 1:] != 0).any(axis=1) | ~found
+            others = [repr(word) for word, other in zip(words, rows, strict=True) if other]
+            raise ValueError(
+                "`vocabulary` must hold single words as the layer reads them, in lower case and "
+                f"without punctuation. Received: {some(others)}"
+            )
 
     @property
     def vocabulary(self) -> list[str]:
@@ -125,5 +139,7 @@ class WordVectorizer(keras.layers.Layer):
 def _lower(texts):
     import tensorflow as tf
 
+    # A NUL would end a text; the others end a line where Keras reads the vocabulary again.
+    texts = tf.strings.regex_replace(texts, r"[\x00\x1c-\x1e\x{85}\x{2028}\x{2029}]", " ")
     # Keras' own standardisation lowers ASCII letters only.
     return tf.strings.lower(texts, encoding="utf-8")

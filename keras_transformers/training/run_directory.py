@@ -26,6 +26,23 @@ if TYPE_CHECKING:
 PROCESS_FILE = "process"
 
 
+class _Lock:
+    """A file that a process has locked, once for all of its runs in a directory.
+
+    To close it a second time would end the lock of the first.
+    """
+
+    def __init__(self, path):
+        self.file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+
+    def __del__(self):
+        os.close(self.file)
+
+
+# By their paths, as long as a run needs them.
+_LOCKS = weakref.WeakValueDictionary()
+
+
 class RunDirectory:
     """Holds what a run needs to be resumed, and in the end its results.
 
@@ -67,10 +84,10 @@ class RunDirectory:
         """Locks the directory, in one step, for as long as there is this object or its process."""
         self.checkpoint.mkdir(parents=True, exist_ok=True)
         holder = self.checkpoint / PROCESS_FILE
-        lock = os.open(holder, os.O_RDWR | os.O_CREAT, 0o666)
-        self._unlock = weakref.finalize(self, os.close, lock)
+        self._lock = _LOCKS.get(holder.resolve()) or _Lock(holder)
+        _LOCKS[holder.resolve()] = self._lock
         try:
-            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.lockf(self._lock.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except (BlockingIOError, PermissionError) as error:
             raise ValueError(
                 f"{self.path}: another process ({holder.read_text()}) is training into this "
@@ -79,8 +96,8 @@ class RunDirectory:
         except OSError:  # A file system without locks: then nobody can tell.
             pass
         try:
-            os.truncate(lock, 0)
-            os.write(lock, f"{os.getpid()} on {socket.gethostname()}".encode())
+            os.truncate(self._lock.file, 0)
+            os.write(self._lock.file, f"{os.getpid()} on {socket.gethostname()}".encode())
         except OSError as error:
             raise OSError(f"{holder}: could not be written: {error}") from error
 
@@ -168,7 +185,7 @@ class RunDirectory:
                 figure.savefig(path)
         with replacing(self.path / "metrics.json") as path:
             path.write_text(json.dumps(metrics, indent=2) + "\n")
-        self._unlock()
+        self._lock = None
         return metrics
 
 

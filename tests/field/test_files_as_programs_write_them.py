@@ -186,7 +186,7 @@ def test_of_a_repeated_piece_the_last_counts(checkpoint):
 @pytest.mark.parametrize("added", [{"<new>": 8}, {"sun": 7}])
 def test_added_tokens_are_not_passed_over(checkpoint, added):
     (checkpoint / "added_tokens.json").write_text(json.dumps(added))
-    with pytest.raises(ValueError, match=r"added_tokens.json must add no tokens but \[PAD\]"):
+    with pytest.raises(ValueError, match=r"added_tokens.json must name no tokens but \[PAD\]"):
         WordPieceTokenizer.from_pretrained(checkpoint)
 
 
@@ -320,3 +320,34 @@ def test_a_tokeniser_with_more_pieces_than_the_encoder_has_vectors(checkpoint):
 def test_what_is_neither_a_batch_nor_a_pair(texts, message):
     with pytest.raises(ValueError, match=message):
         WordPieceTokenizer(PIECES)(texts)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "found"),
+    [
+        ("tokenizer_config.json", {"tokenizer_class": "BertJapaneseTokenizer"}, "BertJapanese"),
+        ("tokenizer_config.json", {"extra_special_tokens": ["<img>"]}, "<img>"),
+        ("tokenizer_config.json", {"extra_special_tokens": {"image": "<img>"}}, "<img>"),
+        ("tokenizer_config.json", {"added_tokens_decoder": {"0": {"content": "[CLS]"}}}, "with 0"),
+        ("special_tokens_map.json", {"extra_special_tokens": ["<img>"]}, "<img>"),
+        ("added_tokens.json", {"[CLS]": 0}, "with 0"),
+    ],
+)
+def test_what_would_change_the_tokens_is_refused(tmp_path, name, content, found):
+    (tmp_path / "vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nrain")
+    (tmp_path / name).write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=rf"{name} must .*{found}"):
+        WordPieceTokenizer.from_pretrained(tmp_path)
+
+
+def test_a_tensor_that_is_there_twice_is_refused(tmp_path):
+    encoder = BertEncoder(8, 1, 8, 2, 8, 4)
+    encoder.save_pretrained(tmp_path)
+    file = tmp_path / "model.safetensors"
+    tensors = load_file(file)
+    name = "embeddings.word_embeddings.weight"
+    save_file(tensors | {f"bert.{name}": tensors[name]}, file)
+    BertEncoder.from_pretrained(tmp_path)
+    save_file(tensors | {f"bert.{name}": tensors[name] + 1}, file)
+    with pytest.raises(ValueError, match=rf"{file}: .*{name} again"):
+        BertEncoder.from_pretrained(tmp_path)

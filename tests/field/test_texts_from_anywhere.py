@@ -24,6 +24,7 @@ from keras_transformers.text import (
 )
 from keras_transformers.training import evaluate, evaluate_translator
 from keras_transformers.training.evaluate import score
+from keras_transformers.utils import check_class_names
 
 SHUFFLED = [2, 0, 1]
 TEXTS = ["rain in the north", "snow and more snow and wind", "sun"]
@@ -320,3 +321,13 @@ def test_a_vocabulary_is_learned_from_a_sequence_of_texts(texts):
 def test_texts_without_a_word_have_no_vocabulary():
     with pytest.raises(ValueError, match="2 texts without any"):
         WordVectorizer(10, 4).adapt(["!!", "..."])
+
+
+@pytest.mark.parametrize("names", [[b"a", b"b"], [None, "a"], [float("nan"), "a"]])
+def test_class_names_are_names(names):
+    with pytest.raises(ValueError, match="`class_names` must be strings, or integers"):
+        check_class_names(names)
+
+
+def test_class_names_may_be_the_keys_of_a_dict():
+    assert check_class_names({"b": 0, "a": 1}.keys()) == ("b", "a")

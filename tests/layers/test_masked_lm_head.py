@@ -49,3 +49,10 @@ def test_sizes_must_be_positive_integers(size):
     for name in ("vocab_size", "hidden_size"):
         with pytest.raises(ValueError, match=f"`{name}` must be a positive integer"):
             MaskedLMHead(**{"vocab_size": 5, "hidden_size": 5} | {name: size})
+
+
+@pytest.mark.parametrize("positions", [[[4]], [[-1]], [[0.5]]])
+def test_positions_that_are_none_are_refused(positions):
+    head = MaskedLMHead(5, 4)
+    with pytest.raises(ValueError, match="`masked_positions` must be integers from 0 to 3"):
+        head(np.ones((1, 4, 4), "float32"), np.ones((5, 4), "float32"), np.array(positions))

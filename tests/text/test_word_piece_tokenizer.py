@@ -590,7 +590,7 @@ def replaced(content, *path):
         (lambda c: replaced(c, "model", "vocab", "cat", 99), "number its 17 pieces from 0"),
         (
             lambda c: replaced(c, "added_tokens", [{"content": "<e1>", "id": 17}]),
-            r"add no tokens but \[PAD\].*\['<e1>'\]",
+            r"name no tokens but \[PAD\].*\['<e1>'\]",
         ),
     ],
 )

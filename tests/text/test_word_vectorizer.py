@@ -8,6 +8,7 @@ from collections import Counter
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from keras_transformers.text import WordVectorizer
 
@@ -173,3 +174,28 @@ def test_a_vocabulary_may_be_given():
 def test_a_vocabulary_that_does_not_fit_is_refused(vocabulary, said):
     with pytest.raises(ValueError, match=said):
         WordVectorizer(vocab_size=3, maxlen=4, vocabulary=vocabulary)
+
+
+@pytest.mark.parametrize("word", ["Rain", "a b", "rain!", "a\n", "[UNK]", ""])
+def test_words_that_are_never_found_are_refused(word):
+    with pytest.raises(ValueError, match=r"must hold single words|mask token|reserved"):
+        WordVectorizer(9, 4, vocabulary=["sun", word])
+
+
+@pytest.mark.parametrize("character", ["\x00", "\x1c", "\x1e", "\x85", "\u2028", "\u2029"])
+def test_characters_that_end_a_line_elsewhere_end_a_word(character, tmp_path):
+    vectorizer = WordVectorizer(9, 4)
+    vectorizer.adapt([f"hail{character}rain {character} rain rain"])
+    assert vectorizer.vocabulary[2:] == ["rain", "hail"]
+    ids = keras.Input((), dtype="string")
+    model = keras.Model(ids, vectorizer(ids))
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    assert np.array(again(tf.constant([f"sun{character}hail rain"]))).tolist() == [[1, 3, 2]]
+
+
+def test_an_array_may_hold_the_vocabulary():
+    assert WordVectorizer(9, 4, vocabulary=np.array(["sun", "rain"])).vocabulary[2:] == [
+        "sun",
+        "rain",
+    ]

@@ -1,5 +1,6 @@
 """A run's directory: new, resumed, or refused."""
 
+import gc
 import json
 import subprocess
 import sys
@@ -100,3 +101,18 @@ def test_a_finished_run_leaves_its_directory_to_others(tmp_path):
         "RunDirectory(sys.argv[1], {}, resume=False)\n"
     )
     subprocess.run([sys.executable, "-c", code, tmp_path], check=True)
+
+
+def test_a_run_that_is_given_up_leaves_the_next_its_lock(tmp_path):
+    first = RunDirectory(tmp_path, ARGUMENTS, resume=False)
+    second = RunDirectory(tmp_path, ARGUMENTS, resume=False)
+    del first
+    gc.collect()
+    code = (
+        "import sys\n"
+        "from keras_transformers.training.run_directory import RunDirectory\n"
+        "RunDirectory(sys.argv[1], {}, resume=False)\n"
+    )
+    other = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True)
+    assert "is training into this directory" in other.stderr
+    assert second.checkpoint.is_dir()
