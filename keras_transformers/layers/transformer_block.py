@@ -160,9 +160,6 @@ class TransformerBlock(KeepsQuantization, keras.layers.Layer):
                 f"Received: shape {tuple(shape)}"
             )
 
-    def compute_output_shape(self, input_shape):
-        return input_shape
-
     def get_config(self):
         return {
             **super().get_config(),
