@@ -41,7 +41,8 @@ class MaskedLMHead(KeepsQuantization, keras.layers.Layer):
         Logits, floats of shape `(batch, predictions, vocab_size)` in the compute dtype.
 
     Raises:
-        ValueError: if a size is not a positive integer.
+        ValueError: if a size is not a positive integer, or a masked position is no integer or
+            none of the inputs'; where a backend traces, the latter goes unseen.
 
     Example:
         >>> import numpy as np
@@ -117,9 +118,9 @@ def _check_positions(positions, length):
     """Refuses positions that are none, where they are known: another text's would be read."""
     kind = keras.backend.standardize_dtype(positions.dtype)
     values = known_values(positions)
-    beyond = values is not None and not np.all((values >= 0) & (values < length))
-    if "int" not in kind or beyond:
+    known = values is not None and length is not None
+    if "int" not in kind or (known and not np.all((values >= 0) & (values < length))):
         raise ValueError(
-            f"`masked_positions` must be integers from 0 to {length - 1 if length else 'length'}. "
-            f"Received: {values if beyond else kind}"
+            f"`masked_positions` must be integers from 0 to {length and length - 1}, the last "
+            f"position. Received: {kind if values is None else values.tolist()}"
         )

@@ -86,6 +86,10 @@ class MaskedLanguageModel(keras.Model):
 
     Returns:
         Logits, floats of shape `(batch, predictions, vocab_size)`.
+
+    Raises:
+        ValueError: if the tokeniser has more pieces than the encoder has vectors, or for the
+            encoder's inputs and `masked_positions` as `BertEncoder` and `MaskedLMHead`.
     """
 
     def __init__(

@@ -112,12 +112,12 @@ def _refuse_added(path, tokens):
 
 
 def _check_ids(path, ids, vocabulary):
-    """Refuses other ids of tokens than the vocabulary has."""
+    """Refuses other ids of tokens than the vocabulary, which has all of them, gives them."""
     for token, number in ids.items():
-        if vocabulary[number : number + 1] != [token]:
+        if number != (expected := vocabulary.index(token)):
             raise ValueError(
-                f"{path.name} must give {token} the id that it has in the vocabulary, "
-                f"{vocabulary.index(token)}. Received: {path} with {number}"
+                f"{path.name} must give {token} the id that it has in the vocabulary, {expected}. "
+                f"Received: {path} with {number!r}"
             )
 
 

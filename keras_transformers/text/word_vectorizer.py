@@ -35,7 +35,8 @@ class WordVectorizer(keras.layers.Layer):
 
     Raises:
         ValueError: if a size is not a positive integer, `vocab_size` below 3 or too small for the
-            vocabulary, a word is there twice, or something in `texts` is no string.
+            vocabulary, a word is there twice or not as the layer reads it, or something in `texts`
+            is no string.
 
     Example:
         >>> import tensorflow as tf
