@@ -103,13 +103,15 @@ def pytorch(clock, data, rows, batch_size):
     import torch._dynamo
     from torch_classifier import TransformerClassifier
 
+    from keras_transformers.training.train_from_scratch import EPSILON
+
     news = _read(data, rows)
     clock.lap()
     train, test = _bucketed(news, batch_size)
     vocabulary = clock.lap()
     torch.manual_seed(0)
     model = TransformerClassifier(20_000, 256, 32, 2, 32, 4)
-    optimizer = torch.optim.Adam(model.parameters(), eps=1e-7)
+    optimizer = torch.optim.Adam(model.parameters(), eps=EPSILON)
 
     def epoch():
         model.train()

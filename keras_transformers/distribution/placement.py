@@ -1,6 +1,5 @@
 """A training on several devices and machines, by JAX."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -8,12 +7,13 @@ import numpy as np
 from keras.distribution import DeviceMesh, LayoutMap, TensorLayout
 
 from keras_transformers.distribution.layout_map import layout_map
+from keras_transformers.distribution.one_device import OneDevice
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
 
-class Placement:
+class Placement(OneDevice):
     """Spreads a model and its batches over all devices of all processes.
 
     A step then computes what one device would: the same rows, the same mean over them, the same
@@ -21,7 +21,7 @@ class Placement:
     every device. (`keras.distribution` goes by the first batch and can take no such batch.)
 
     Args:
-        model: a built model with a built optimizer.
+        model: a built model; the optimizer of one that is compiled is built too.
         distribute: `"data"` divides each batch among all devices, which all have all weights;
             `"model"` divides the weights, see `layout_map`, among the devices of a process, and
             each batch among the processes.
@@ -38,13 +38,12 @@ class Placement:
         self.groups = groups
         self.layouts = LayoutMap(mesh) if distribute == "data" else layout_map(model, mesh)
 
-    def __enter__(self) -> "Callable[[tf.data.Dataset[Any]], keras.utils.PyDataset]":
+    def __enter__(self) -> "Placement":
         for variable in self._variables():
             layout = self.layouts[variable.path]
             values = keras.ops.convert_to_numpy(variable.value)
             variable.assign(self._place(values, layout.axes if layout else ()))
-        # A dataset of which each process has its share.
-        return lambda dataset: _Shares(dataset, self._place_rows)
+        return self
 
     def __exit__(self, error: object, *_: object) -> None:
         if error:  # the other processes may be gone
@@ -52,8 +51,17 @@ class Placement:
         for variable in self._variables():
             variable.assign(to_numpy(variable.value))
 
-    def _place_rows(self, rows):
-        return self._place(rows, ("batch",) if len(rows) % self.groups == 0 else ())
+    def batches(self, dataset: "tf.data.Dataset[Any]") -> keras.utils.PyDataset:
+        """Returns the same batches, of which each process holds its share."""
+        return _Shares(dataset, self.rows)
+
+    def rows(self, values: Any) -> Any:
+        """Returns the arrays of one batch, divided by rows among the groups of devices."""
+
+        def divided(x):
+            return self._place(x, ("batch",) if len(x) % self.groups == 0 else ())
+
+        return keras.tree.map_structure(divided, values)
 
     def _place(self, values, axes):
         import jax
@@ -62,16 +70,17 @@ class Placement:
         return jax.make_array_from_callback(values.shape, layout, values.__getitem__)
 
     def _variables(self):
-        return [*self.model.variables, *self.model.optimizer.variables]
+        optimizer = getattr(self.model, "optimizer", None)
+        return [*self.model.variables, *(optimizer.variables if optimizer else [])]
 
 
 class _Shares(keras.utils.PyDataset):
     """Batches where they are computed with; taken in their order, from 0 on in each epoch."""
 
-    def __init__(self, dataset, place):
+    def __init__(self, dataset, divided):
         super().__init__()
         self.dataset = dataset
-        self.place = place
+        self.divided = divided
 
     @property
     def num_batches(self):
@@ -80,7 +89,7 @@ class _Shares(keras.utils.PyDataset):
     def __getitem__(self, index):
         if index == 0:
             self.batches = self.dataset.as_numpy_iterator()
-        return keras.tree.map_structure(self.place, next(self.batches))
+        return self.divided(next(self.batches))
 
 
 def to_numpy(value: Any) -> np.ndarray:

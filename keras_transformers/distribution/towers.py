@@ -2,15 +2,14 @@
 
 import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 
-if TYPE_CHECKING:
-    import tensorflow as tf
+from keras_transformers.distribution.one_device import OneDevice
 
 
-class Towers:
+class Towers(OneDevice):
     """Computes each batch in parts, one on each of TensorFlow's devices.
 
     The devices are all GPUs, or without any all logical CPUs. Only the model's call and its
@@ -28,18 +27,18 @@ class Towers:
     parts are uneven, and fails where Keras executes several steps at once.)
 
     Args:
-        model: a built, compiled model, whose inputs and outputs have the batch as first axis.
+        model: a built model, whose inputs and outputs have the batch as first axis.
     """
 
     def __init__(self, model: keras.Model) -> None:
         self.model = model
 
-    def __enter__(self) -> "Callable[[tf.data.Dataset[Any]], tf.data.Dataset[Any]]":
+    def __enter__(self) -> "Towers":
         self.jit_compile = self.model.jit_compile
         self.model.jit_compile = False
         self.model.call = _divided(self.model.call)
         self._forget_traces()
-        return lambda dataset: dataset  # the model divides the batches
+        return self  # the model divides what it is called with
 
     def __exit__(self, *_: object) -> None:
         del self.model.call  # its class has the undivided one

@@ -1,5 +1,6 @@
 """The features of a frozen encoder, computed once and kept on disk."""
 
+import functools
 import hashlib
 import itertools
 import json
@@ -20,6 +21,14 @@ from keras_transformers.data.bucketed_batches import (
     plan_batches,
 )
 from keras_transformers.data.tf_data import compiles_each_shape
+from keras_transformers.distribution.place import place
+from keras_transformers.distribution.placement import to_numpy
+from keras_transformers.distribution.processes import (
+    from_first_process,
+    in_first_process,
+    is_first_process,
+    is_one_of_several,
+)
 from keras_transformers.hub.hub_layer import HubLayer
 from keras_transformers.hub.native_features import native_features
 from keras_transformers.text import bert_inputs
@@ -34,6 +43,7 @@ def cached_features(
     *,
     batch_size: int = 64,
     progress: bool = True,
+    distribute: str | None = None,
 ) -> np.ndarray:
     """Returns the feature vector of each sequence, from disk if it has been computed before.
 
@@ -48,33 +58,41 @@ def cached_features(
         batch_size: int, sequences in a batch; two batches are computed at a time.
         progress: bool, whether to show a line with a bar on standard output; in a log one every
             few seconds.
+        distribute: None, `"data"` or, on JAX, `"model"`: over which devices each batch is spread,
+            as for `fit`. Of several processes the first alone reads and writes the file.
 
     Returns:
-        float32 array of shape `(len(sequences), dim)`, read from the file as it is used.
+        float32 array of shape `(len(sequences), dim)`, read from the file as it is used; in one of
+        several processes it is in memory.
 
     Raises:
         OSError: if the file cannot be written.
-        ValueError: if an id is none of the encoder's, or a sequence too long for it.
+        ValueError: if an id is none of the encoder's, or a sequence too long for it; if
+            `distribute` is nothing that Keras' backend can do.
     """
     import tensorflow as tf
 
     sequences = list(sequences)
     path = Path(directory) / f"{_fingerprint(encoder, sequences)}.npy"
     shape = (len(sequences), encoder.output_shape[-1])
-    if not _is_whole(path, shape):
+    if not in_first_process(lambda: _is_whole(path, shape)):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            features = _compute(encoder, sequences, shape, batch_size, progress)
+            features = _compute(encoder, sequences, shape, batch_size, progress, distribute)
         except tf.errors.InvalidArgumentError as error:
             raise ValueError(
                 "`sequences` must be of ids and lengths that the encoder takes: do tokenizer and "
                 f"encoder go together? Received: ids up to {max(map(max, sequences))}, lengths up "
                 f"to {max(map(len, sequences))}"
             ) from error
-        with replacing(path) as temporary:
-            np.save(temporary, features)
-            seal(temporary)
-    return np.load(path, mmap_mode="r")
+        if is_first_process():
+            with replacing(path) as temporary:
+                np.save(temporary, features)
+                seal(temporary)
+    if not is_one_of_several():
+        return np.load(path, mmap_mode="r")
+    features = np.load(path) if is_first_process() else np.empty(shape, "float32")
+    return from_first_process([features])[0]
 
 
 def _is_whole(path, shape):
@@ -84,8 +102,8 @@ def _is_whole(path, shape):
         return False
 
 
-def _compute(encoder, sequences, shape, batch_size, progress):
-    run = _compiled(encoder, sequences)
+def _compute(encoder, sequences, shape, batch_size, progress, distribute):
+    encoder = native_features(encoder, bert_inputs(sequences[0][None]))
     features = np.empty(shape, dtype="float32")
 
     def compute(batch):
@@ -98,25 +116,29 @@ def _compute(encoder, sequences, shape, batch_size, progress):
     lengths = bucket_lengths(sequences, XLA_LENGTHS if compiles_each_shape() else None)
     batches = plan_batches(sequences, batch_size, lengths)[::-1]
     with (
+        place(encoder, distribute) as placed,
         closing(Progress("features", len(sequences))) if progress else nullcontext() as bar,
         ThreadPoolExecutor(2 if keras.backend.backend() == "tensorflow" else 1) as pool,
     ):
+        run = _compiled(encoder, placed)
         for done in itertools.accumulate(pool.map(compute, batches)):
             if bar:
                 bar.show(done)
     return features
 
 
-def _compiled(encoder, sequences):
+def _compiled(encoder, placed):
     """Returns a function from padded ids, an array, to their features."""
-    import tensorflow as tf
+    match keras.backend.backend():
+        case "tensorflow":
+            return _compiled_by_tensorflow(encoder)
+        case "jax":
+            return _compiled_by_jax(encoder, placed)
+    return lambda ids: encoder.predict_on_batch(_numpy_inputs(ids))
 
-    if keras.backend.backend() != "tensorflow":
-        # TensorFlow's tensors are none of another backend's.
-        return lambda ids: encoder.predict_on_batch(
-            {name: tensor.numpy() for name, tensor in bert_inputs(ids).items()}
-        )
-    encoder = native_features(encoder, bert_inputs(sequences[0][None]))
+
+def _compiled_by_tensorflow(encoder):
+    import tensorflow as tf
 
     @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32)])
     def run(ids):
@@ -125,6 +147,20 @@ def _compiled(encoder, sequences):
     # Traced here, once for all lengths, not by the threads: Keras keeps state for each of them.
     run = run.get_concrete_function()
     return lambda ids: run(tf.constant(ids)).numpy()
+
+
+def _compiled_by_jax(encoder, placed):
+    import jax
+
+    run = jax.jit(functools.partial(encoder.stateless_call, training=False))
+    variables = encoder.trainable_variables, encoder.non_trainable_variables
+    weights = [[variable.value for variable in some] for some in variables]
+    return lambda ids: to_numpy(run(*weights, placed.rows(_numpy_inputs(ids)))[0])
+
+
+def _numpy_inputs(ids):
+    """Returns BERT's inputs for a backend that does not know TensorFlow's tensors."""
+    return {name: tensor.numpy() for name, tensor in bert_inputs(ids).items()}
 
 
 def _fingerprint(encoder, sequences):

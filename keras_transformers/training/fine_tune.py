@@ -79,7 +79,9 @@ def fine_tune(
     if settings.head_epochs:
         train_head(
             model,
-            head_features(model, train[0], directory, progress=bool(verbose)),
+            head_features(
+                model, train[0], directory, progress=bool(verbose), distribute=distribute
+            ),
             train[1],
             run.checkpoint / "head",
             Frozen(settings.head_epochs, settings.batch_size, seed=settings.seed),

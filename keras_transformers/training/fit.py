@@ -81,18 +81,18 @@ def fit(
     if distribute:
         history = _as_in_first_process(model, history)
     done = len(history)
-    with place(model, distribute) as taken:
+    with place(model, distribute) as placed:
         if done < epochs:
             if keras.backend.backend() == "jax":
                 # Else Keras takes the batch that shows it the metrics' shapes out of the training.
-                model.evaluate(taken(make_batches(done)), steps=1, verbose=0)
-            batches = taken(make_batches(done))
+                model.evaluate(placed.batches(make_batches(done)), steps=1, verbose=0)
+            batches = placed.batches(make_batches(done))
             with training_line(name or model.name, verbose) as shown:
                 model.fit(
                     **one_iterator(batches, model),
                     initial_epoch=done,
                     epochs=epochs,
-                    validation_data=validation and taken(validation),
+                    validation_data=validation and placed.batches(validation),
                     callbacks=[_KeepEveryEpoch(directory, history), *shown["callbacks"]],
                     shuffle=False,  # the batches come shuffled
                     verbose=shown["verbose"],

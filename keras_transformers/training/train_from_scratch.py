@@ -24,6 +24,9 @@ STEPS_PER_EXECUTION = 8
 # The best test accuracy after one epoch of AG News among rates from 0.001 to 0.004, constant or
 # falling.
 LEARNING_RATE = 0.004
+# As accurate as Keras' 1e-7, with which gradients that are but rounding move the vectors of rare
+# words: after 50 steps those of one and of eight devices were 3e-4 apart, with this 1e-6.
+EPSILON = 3e-6
 MIN_STEPS = 150
 
 
@@ -125,5 +128,5 @@ def compile_from_scratch(model: keras.Model, num_train_steps: int, *, jit: bool 
         jit: bool, whether to compile the training step with XLA, once for each length.
     """
     schedule = keras.optimizers.schedules.PolynomialDecay(LEARNING_RATE, num_train_steps, 0.0)
-    optimizer = FusedAdam(schedule)
+    optimizer = FusedAdam(schedule, epsilon=EPSILON)
     compile_classifier(model, optimizer, jit=jit, steps_per_execution=STEPS_PER_EXECUTION)

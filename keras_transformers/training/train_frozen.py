@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from keras_transformers.data import News, feature_batches
+from keras_transformers.distribution.processes import check_distribute
 from keras_transformers.models import TextClassifier
 from keras_transformers.training.cached_features import cached_features
 from keras_transformers.training.compile_classifier import compile_classifier
@@ -70,9 +71,12 @@ def train_frozen(
             f"Received: a model with {len(model.trainable_weights)} weights to train"
         )
     settings = Frozen(**settings)
+    check_distribute(distribute)
     run = RunDirectory(directory, arguments | {"data": str(news)} | settings.record(), resume)
     sequences = model.tokenizer.encode(news.train_texts)
-    features = head_features(model, sequences, directory, progress=bool(verbose))
+    features = head_features(
+        model, sequences, directory, progress=bool(verbose), distribute=distribute
+    )
     head, make_batches = prepare_head(model, features, news.train_labels, settings)
     history = run.fit(
         head,
@@ -101,12 +105,11 @@ def head_features(
     model: TextClassifier,
     sequences: Sequence[np.ndarray],
     directory: str | os.PathLike[str],
-    *,
-    progress: bool = True,
+    **options: Any,
 ) -> np.ndarray:
     """Returns what the classifier's head sees of token sequences, kept in `directory/features`."""
     encoder = model.classifier.get_layer("features")
-    return cached_features(encoder, sequences, Path(directory) / "features", progress=progress)
+    return cached_features(encoder, sequences, Path(directory) / "features", **options)
 
 
 def prepare_head(

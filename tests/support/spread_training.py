@@ -1,7 +1,8 @@
 """A small training, run as a process of its own: spread_training.py DIRECTORY DISTRIBUTE EPOCHS.
 
 Devices and processes come from the environment, TensorFlow's devices as LOGICAL_CPUS; DISTRIBUTE is
-none, data or model. The weights go to DIRECTORY/weights-PROCESS.npz.
+none, data or model. The weights go to DIRECTORY/weights-PROCESS.npz, with a frozen encoder's
+features of the same ids.
 """
 
 import os
@@ -15,8 +16,8 @@ import tensorflow as tf
 from keras_transformers.data import bucketed_batches
 from keras_transformers.distribution import join_processes
 from keras_transformers.distribution.processes import in_first_process
-from keras_transformers.models import transformer_classifier
-from keras_transformers.training import fit
+from keras_transformers.models import BertEncoder, encoder_classifier, transformer_classifier
+from keras_transformers.training import cached_features, fit
 from keras_transformers.training.compile_classifier import compile_classifier
 from keras_transformers.training.fused_adam import FusedAdam
 
@@ -46,21 +47,33 @@ def batches(first_epoch, seed=0):
     )
 
 
+spread = None if distribute == "none" else distribute
+# Only the first process has what an earlier run left.
+own = Path(directory, "state" if number == "0" else f"other-{number}")
 history = fit(
     model,
     batches,
     epochs=int(epochs),
-    # Only the first process has what an earlier run left.
-    directory=Path(directory, "state" if number == "0" else f"other-{number}"),
+    directory=own,
     validation=batches(0, seed=None),
     resume=True,
     verbose=0,
-    distribute=None if distribute == "none" else distribute,
+    distribute=spread,
 )
-assert len(history) == int(epochs)
+encoder = encoder_classifier(BertEncoder(64, 1, 8, 2, 16, 8)).get_layer("features")
+computed, read = (
+    np.array(
+        cached_features(
+            encoder, ids, own / "features", batch_size=BATCH, progress=False, distribute=spread
+        )
+    )
+    for _ in range(2)
+)
+np.testing.assert_array_equal(read, computed)
 np.savez(
     Path(directory, f"weights-{number}.npz"),
     *model.get_weights(),
+    features=computed,
     accuracy=[epoch["val_accuracy"] for epoch in history],
     evaluated_by=in_first_process(lambda: int(number)),
 )
