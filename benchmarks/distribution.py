@@ -1,11 +1,12 @@
 """How far a training on several devices or processes ends from that on one.
 
-    .venv/bin/python benchmarks/distribution.py
+    .venv/bin/python benchmarks/distribution.py [--data DIR]
 
 Each training takes 50 steps (pre-training 100) while the CPU plays several devices. The Markdown
 table has the largest difference between two weights, in brackets the median of the largest of each
-array. Then how long a further epoch of the from-scratch classifier takes on JAX and on TensorFlow,
-alternating.
+array; the last column compares the two backends, on one device, from the same weights and without
+dropout. Then how long a further epoch of the from-scratch classifier, on the sample or AG News,
+takes on JAX and on TensorFlow, alternating.
 """
 
 import os
@@ -30,7 +31,7 @@ PLACES = {
 ROUNDS = 3
 
 
-def main() -> None:
+def main(data: str) -> None:
     from keras_transformers.utils import markdown_table
 
     with tempfile.TemporaryDirectory() as directory:
@@ -39,7 +40,7 @@ def main() -> None:
         seconds = {"jax": [], "tensorflow": []}
         for _ in range(ROUNDS):
             for backend, measured in seconds.items():
-                output = run("further-epoch", Path(directory), "none", KERAS_BACKEND=backend)
+                output = run("further-epoch", Path(directory), data, KERAS_BACKEND=backend)
                 measured.append(float(output.splitlines()[-1]))
     jax, tensorflow = (statistics.median(seconds[backend]) for backend in seconds)
     print(
@@ -56,19 +57,30 @@ def compare(name: str, directory: Path) -> dict[str, str]:
         if backend not in expected:
             expected[backend] = weights(name, directory / backend, backend, "none", 1, 1)
         found = weights(name, directory / place, backend, *where)
-        differences = {path: np.abs(found[path] - x).max() for path, x in expected[backend].items()}
-        largest = max(differences, key=differences.get)
-        row[place] = f"{differences[largest]:.0e} ({np.median([*differences.values()]):.0e})"
-        print(f"  {place}: {row[place]}, most in {largest}", flush=True)
-    return row
+        row[place] = difference(place, found, expected[backend])
+    by_tensorflow, by_jax = (
+        weights(name, directory / f"same-{backend}", backend, "none", 1, 1, SAME_START="1")
+        for backend in ("tensorflow", "jax")
+    )
+    place = "JAX against TensorFlow"
+    return row | {place: difference(place, by_jax, by_tensorflow)}
 
 
-def weights(name, directory, backend, distribute, devices, processes):
+def difference(place, found, expected):
+    """Returns the largest difference between two weights, and the median of those of all arrays."""
+    differences = {path: np.abs(found[path] - x).max() for path, x in expected.items()}
+    largest = max(differences, key=differences.get)
+    words = f"{differences[largest]:.0e} ({np.median([*differences.values()]):.0e})"
+    print(f"  {place}: {words}, most in {largest}", flush=True)
+    return words
+
+
+def weights(name, directory, backend, distribute, devices, processes, **env):
     """Returns the weights with which a training ends, by their places and paths."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    env = {
+    env |= {
         "KERAS_BACKEND": backend,
         "LOGICAL_CPUS": str(devices),
         "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices // processes}",
@@ -87,9 +99,9 @@ def weights(name, directory, backend, distribute, devices, processes):
         return dict(kept)
 
 
-def start(name, directory, distribute, **env):
+def start(name, directory, option, **env):
     directory.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, __file__, name, str(directory), distribute]
+    command = [sys.executable, __file__, name, str(directory), option]
     return subprocess.Popen(
         command, env=os.environ | env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
@@ -102,8 +114,8 @@ def finish(process):
     return output
 
 
-def run(name, directory, distribute, **env):
-    return finish(start(name, directory, distribute, **env))
+def run(name, directory, option, **env):
+    return finish(start(name, directory, option, **env))
 
 
 def from_scratch(directory, rate, **options):
@@ -187,29 +199,51 @@ def train(name: str, directory: str, distribute: str) -> None:
     )
     join_processes()
     keras.utils.set_random_seed(0)
-    # TensorFlow's devices draw their dropout each for itself.
-    rate = 0.1 if keras.backend.backend() == "jax" else 0.0
     options = {"verbose": 0, "distribute": None if distribute == "none" else distribute}
+    same_start = "SAME_START" in os.environ
+    if same_start:
+        start_from_the_same()
+        # The backends else choose other lengths for the batches.
+        options |= {"jit": True} if name in ("from-scratch", "hf-bert --fine-tune") else {}
+    # TensorFlow's devices draw their dropout each for itself, as do the backends.
+    rate = 0.1 if keras.backend.backend() == "jax" and not same_start else 0.0
     model = TRAININGS[name](directory, rate, **options)
     named = {f"{i}/{weight.path}": weight.numpy() for i, weight in enumerate(model.weights)}
     np.savez(f"{directory}.npz", **named)
 
 
-def further_epoch() -> None:
+def start_from_the_same():
+    """Makes every training begin with weights that NumPy draws."""
+    import keras
+
+    fit = keras.Model.fit
+
+    def fit_from_the_same(model, *args, **kwargs):
+        rng = np.random.default_rng(0)
+        shapes = [weight.shape for weight in model.weights]
+        model.set_weights([rng.normal(0, 0.02, shape) + (len(shape) == 1) for shape in shapes])
+        return fit(model, *args, **kwargs)
+
+    keras.Model.fit = fit_from_the_same
+
+
+def further_epoch(data: str) -> None:
     """Prints the seconds of an epoch once all is compiled, the shortest of three."""
     from keras_transformers.data import load_news
     from keras_transformers.training import train_from_scratch
 
     with tempfile.TemporaryDirectory() as directory:
-        _, metrics = train_from_scratch(load_news("sample"), directory, epochs=4, verbose=0)
+        _, metrics = train_from_scratch(load_news(data), directory, epochs=4, verbose=0)
     print(min(epoch["seconds"] for epoch in metrics["epochs"][1:]))
 
 
 if __name__ == "__main__":
     match sys.argv[1:]:
         case []:
-            main()
-        case ["further-epoch", *_]:
-            further_epoch()
+            main("sample")
+        case ["--data", data]:
+            main(data)
+        case ["further-epoch", _, data]:
+            further_epoch(data)
         case [name, directory, distribute]:
             train(name, directory, distribute)

@@ -1,7 +1,7 @@
 """The command line: what it prints, and one line for whatever is wrong."""
 
 import contextlib
-import importlib
+import importlib.util
 import io
 import json
 import os
@@ -414,6 +414,15 @@ def test_output_without_permission(refused, tmp_path, monkeypatch):
 )
 def test_commands_that_do_not_exist(refused, arguments, expected):
     assert expected in refused(*arguments)
+
+
+def test_a_backend_that_is_not_installed(monkeypatch, capsys):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["--backend", "torch", "predict", "run"])
+    assert capsys.readouterr().err == (
+        "keras-transformers: error: argument --backend: torch is not installed: pip install torch\n"
+    )
 
 
 def test_interrupted(run, calls, tmp_path, monkeypatch):

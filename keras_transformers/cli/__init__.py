@@ -1,6 +1,7 @@
 """The command line: one file for each command."""
 
 import argparse
+import importlib.util
 import logging
 import os
 import sys
@@ -22,6 +23,7 @@ from keras_transformers.cli.options import PROGRAM
 from keras_transformers.distribution.processes import are_named, is_one_of_several
 from keras_transformers.utils import one_line
 
+BACKENDS = ("tensorflow", "jax", "torch")
 STOPPED, LEFT_ALONE = 130, 3
 # JAX ends a process, with a stack trace, when the first of several is gone; see `announce_end`.
 NOT_EVEN_FATAL = "4"
@@ -98,13 +100,20 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     return options
 
 
+def _installed(backend):
+    if backend in BACKENDS and importlib.util.find_spec(backend) is None:
+        raise argparse.ArgumentTypeError(f"{backend} is not installed: pip install {backend}")
+    return backend
+
+
 class _Parser(argparse.ArgumentParser):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         # Before a command or behind it.
         self.add_argument(
             "--backend",
-            choices=("tensorflow", "jax"),
+            choices=BACKENDS,
+            type=_installed,
             default=argparse.SUPPRESS,
             help="what Keras computes with (default: KERAS_BACKEND, or tensorflow)",
         )

@@ -2,6 +2,7 @@
 
 from numbers import Integral
 
+import keras
 import numpy as np
 
 from keras_transformers.models.masked_language_model import POSITIONS, MaskedLanguageModel
@@ -53,7 +54,7 @@ def fill_mask(model: MaskedLanguageModel, text: str, k: int = 5) -> list[list[tu
         )
     logits = model({**inputs, POSITIONS: positions[None]}, training=False)[0]
     # In float64: the probabilities of rare pieces are wanted too.
-    logits = np.asarray(logits, "float64")[:, : len(vocabulary)]
+    logits = keras.ops.convert_to_numpy(logits).astype("float64")[:, : len(vocabulary)]
     probabilities = np.exp(logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True))
     best = np.argsort(-probabilities, axis=-1)[:, :k]
     return [

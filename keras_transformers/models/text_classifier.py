@@ -94,7 +94,7 @@ class TextClassifier(TakesTexts, keras.Model):
         ordered = tf.data.Dataset.from_tensor_slices([texts[row] for row in order])
         batches = without_tuning(ordered.batch(batch_size))
         model = self
-        if keras.backend.backend() == "jax":  # which computes with no strings
+        if keras.backend.backend() != "tensorflow":  # the others compute with no strings
             batches, model = of_few_shapes(batches.map(self.tokenizer)), self.classifier
         probabilities = np.empty((len(texts), len(self.class_names)), dtype="float32")
         probabilities[order] = model.predict(batches, verbose=0)

@@ -176,10 +176,8 @@ class Translator(TakesTexts, keras.Model):
         return min(MAX_SOURCE_TOKENS, trained or MAX_SOURCE_TOKENS)
 
     def _make_search(self, beam, *variables):
-        make = self._for_jax if keras.backend.backend() == "jax" else self._for_tensorflow
-        return make(beam)
-
-    def _for_tensorflow(self, beam):
+        if keras.backend.backend() != "tensorflow":
+            return self._by_predict(beam)
         import tensorflow as tf
 
         # One trace for all numbers of texts and lengths.
@@ -189,11 +187,11 @@ class Translator(TakesTexts, keras.Model):
             autograph=False,
         )
 
-    def _for_jax(self, beam):
+    def _by_predict(self, beam):
         model = _Search(self.model, beam, self.max_length)
 
         def run(ids):
-            # Compiled anew for each length, so that there had better be few.
+            # JAX compiles anew for each length, so that there had better be few.
             ids = pad_to_multiple(ids, MULTIPLE, self._source_limit)
             return model.predict_on_batch(ids.numpy())
 
@@ -249,7 +247,7 @@ class Translator(TakesTexts, keras.Model):
             decoder_ids, memory, memory_mask=source != 0, return_attention_scores=True
         )
         written = [*self.target_tokenizer.tokens(translation), "</s>"]
-        scores = [np.array(weights[0]) for weights in scores]
+        scores = [keras.ops.convert_to_numpy(weights[0]) for weights in scores]
         return scores, self.source_tokenizer.tokens(text), written
 
     def get_config(self):

@@ -29,8 +29,8 @@ def compile_classifier(
         loss="sparse_categorical_crossentropy",
         metrics=["accuracy"],
         jit_compile=compiles_each_shape(jit),
-        # JAX would compile each combination of shapes that several steps have.
-        steps_per_execution=1 if keras.backend.backend() == "jax" else steps_per_execution,
+        # JAX would compile each combination of shapes that several steps have; PyTorch has no loop.
+        steps_per_execution=steps_per_execution if keras.backend.backend() == "tensorflow" else 1,
     )
     model.optimizer.build(model.trainable_variables)  # wrapped in another for float16
     probabilities = np.ones((1, model.output_shape[-1]), "float32")

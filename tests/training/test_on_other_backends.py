@@ -1,5 +1,6 @@
-"""Trainings under KERAS_BACKEND=jax; what they save opens on TensorFlow and computes the same."""
+"""Trainings on JAX and PyTorch; what they save opens on TensorFlow and computes the same."""
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -12,7 +13,12 @@ from keras_transformers.utils import read_json
 
 TEXTS = ["The striker scored twice.", "Shares fell on Monday", ""]
 DATES = ["3 May 2021", "the 4th of June"]
-ON_JAX = """
+NO_TORCH = importlib.util.find_spec("torch") is None
+BACKENDS = [
+    "jax",
+    pytest.param("torch", marks=pytest.mark.skipif(NO_TORCH, reason="PyTorch is not installed")),
+]
+ON_IT = """
 import sys
 import numpy as np
 from keras_transformers.data import date_pairs
@@ -29,10 +35,6 @@ print(*translator.translate(["3 May 2021", "the 4th of June"], beam=2), sep="\\n
 """
 
 
-def on_jax(*command):
-    return on("jax", *command)
-
-
 def on(backend, *command):
     return subprocess.run(
         [sys.executable, *map(str, command)],
@@ -44,12 +46,13 @@ def on(backend, *command):
 
 
 @pytest.mark.slow
-def test_what_was_trained_on_jax_opens_on_tensorflow(news_directory, tmp_path):
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_what_was_trained_elsewhere_opens_on_tensorflow(news_directory, tmp_path, backend):
     command = ["-m", "keras_transformers", "train", "from-scratch", "--data", news_directory]
     options = ["--epochs", 2, "--embed-dim", 8, "--ff-dim", 8, "--output", tmp_path]
-    trained = on_jax(*command, *options)
+    trained = on(backend, *command, *options)
     assert trained.returncode == 0, trained.stderr
-    used = on_jax("-c", ON_JAX, tmp_path, *TEXTS)
+    used = on(backend, "-c", ON_IT, tmp_path, *TEXTS)
     assert used.returncode == 0, used.stderr
     ours = load_classifier(tmp_path).predict_texts(TEXTS)
     np.testing.assert_allclose(ours, np.load(tmp_path / "probabilities.npy"), rtol=0, atol=1e-5)
@@ -61,24 +64,25 @@ def test_what_was_trained_on_jax_opens_on_tensorflow(news_directory, tmp_path):
 @pytest.mark.slow
 def test_a_saved_model_of_tensorflow_is_refused_in_one_line(news_directory, tiny_pair, tmp_path):
     command = ["-m", "keras_transformers", "train", "frozen-bert", "--data", news_directory]
-    refused = on_jax(*command, "--encoder", tiny_pair, "--output", tmp_path / "run")
+    refused = on("jax", *command, "--encoder", tiny_pair, "--output", tmp_path / "run")
     assert refused.returncode == 2
     assert refused.stderr.splitlines()[-1].startswith("keras-transformers: error: `HubLayer` runs")
     assert "Traceback" not in refused.stderr
 
 
 @pytest.mark.slow
-def test_the_command_line_chooses_the_backend(news_directory, tmp_path):
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_command_line_chooses_the_backend(news_directory, tmp_path, backend):
     sizes = ["--size", "tiny", "--steps", 100, "--batch-size", 8, "--max-length", 12]
-    command = ["-m", "keras_transformers", "--backend", "jax"]
+    command = ["-m", "keras_transformers", "--backend", backend]
     trained = on(
         "tensorflow", *command, "pretrain", "--data", news_directory, "--output", tmp_path, *sizes
     )
     assert trained.returncode == 0, trained.stderr
-    assert "jax" in read_json(tmp_path / "metrics.json")["versions"]
+    assert backend in read_json(tmp_path / "metrics.json")["versions"]
     guesses = [
-        on(backend, "-m", "keras_transformers", "fill-mask", tmp_path, "the [MASK] of rain")
-        for backend in ("tensorflow", "jax")
+        on(there, "-m", "keras_transformers", "fill-mask", tmp_path, "the [MASK] of rain")
+        for there in ("tensorflow", backend)
     ]
     assert guesses[0].returncode == 0, guesses[0].stderr
     assert guesses[0].stdout == guesses[1].stdout != ""
