@@ -160,6 +160,13 @@ class TransformerBlock(KeepsQuantization, keras.layers.Layer):
                 f"Received: shape {tuple(shape)}"
             )
 
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def compute_output_spec(self, *args, **kwargs):
+        # Traced, for there may be scores too; without this Keras would go by the shape above.
+        return keras.Operation.compute_output_spec(self, *args, **kwargs)
+
     def get_config(self):
         return {
             **super().get_config(),

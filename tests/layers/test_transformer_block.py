@@ -316,6 +316,16 @@ def test_a_functional_model_equals_the_equations(rng):
         np.testing.assert_allclose(outputs, expected, rtol=0, atol=5e-6)
 
 
+def test_time_distributed_it_sees_each_text_alone(rng):
+    block = built(rng)
+    texts = rng.normal(size=(BATCH, 2, LENGTH, EMBED_DIM)).astype("float32")
+    inputs = keras.Input(texts.shape[1:])
+    model = keras.Model(inputs, keras.layers.TimeDistributed(block)(inputs))
+    for i in range(2):
+        expected = numpy(block(texts[:, i]))
+        np.testing.assert_allclose(numpy(model(texts))[:, i], expected, rtol=0, atol=1e-5)
+
+
 # Training
 
 
