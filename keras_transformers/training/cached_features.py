@@ -79,7 +79,9 @@ def cached_features(
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             features = _compute(encoder, sequences, shape, batch_size, progress, distribute)
-        except tf.errors.InvalidArgumentError as error:
+            if np.isnan(features).any():  # what JAX looks up where there is nothing
+                raise IndexError("there are features that are no numbers")
+        except (IndexError, tf.errors.InvalidArgumentError) as error:
             raise ValueError(
                 "`sequences` must be of ids and lengths that the encoder takes: do tokenizer and "
                 f"encoder go together? Received: ids up to {max(map(max, sequences))}, lengths up "

@@ -33,6 +33,15 @@ translator, _ = train_translator(
 )
 print(*translator.translate(["3 May 2021", "the 4th of June"], beam=2), sep="\\n")
 """
+UNKNOWN_ID = """
+import sys
+import numpy as np
+from keras_transformers.models import BertEncoder, encoder_classifier
+from keras_transformers.training import cached_features
+
+encoder = encoder_classifier(BertEncoder(64, 1, 8, 2, 16, 8)).get_layer("features")
+cached_features(encoder, [np.array([2, 300, 3])], sys.argv[1], progress=False)
+"""
 
 
 def on(backend, *command):
@@ -59,6 +68,14 @@ def test_what_was_trained_elsewhere_opens_on_tensorflow(news_directory, tmp_path
     assert len(np.unique(ours.round(4), axis=0)) == len(TEXTS)
     translator = load_translator(tmp_path / "translator")
     assert translator.translate(DATES, beam=2) == used.stdout.splitlines()[-2:]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_features_of_ids_that_the_encoder_does_not_know(tmp_path, backend):
+    refused = on(backend, "-c", UNKNOWN_ID, tmp_path)
+    assert refused.stderr.splitlines()[-1].startswith("ValueError: `sequences` must be of ids")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow
