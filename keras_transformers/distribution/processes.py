@@ -26,8 +26,8 @@ def join_processes() -> None:
     `KERAS_DISTRIBUTION_PROCESS_ID`, from 0. Called before anything is computed.
 
     Raises:
-        ValueError: if only some of them are there or one is no number, the other processes are
-            not to be had, or Keras' backend is not JAX.
+        ValueError: if only some of them are there or one is of another form, the other processes
+            are not to be had, or Keras' backend is not JAX.
     """
     if not are_named():
         return
@@ -36,21 +36,24 @@ def join_processes() -> None:
 
     values = [os.environ.get(name) for name in (ADDRESSES, COUNT, NUMBER)]
     try:
-        addresses, count, number = values[0], int(values[1]), int(values[2])
+        count, number = int(values[1]), int(values[2])
+        first = (values[0] or "").split(",")[0]
+        _, port = first.rsplit(":", 1)
+        int(port)
     except (TypeError, ValueError) as error:
         raise ValueError(
-            f"the environment must have {ADDRESSES}, {COUNT} and {NUMBER}, the latter two as "
+            f"the environment must have {ADDRESSES} as host:port, {COUNT} and {NUMBER} as "
             f"numbers. Received: {', '.join(map(repr, values))}"
         ) from error
     # The other ways of CPUs to talk to each other are of one process.
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
     try:
         # Not Keras' function, which has no say in how soon a dead process is missed.
-        jax.distributed.initialize(
-            addresses.split(",")[0], count, number, heartbeat_timeout_seconds=PATIENCE
-        )
+        jax.distributed.initialize(first, count, number, heartbeat_timeout_seconds=PATIENCE)
     except RuntimeError as error:
-        raise ValueError(f"process {number} of {count} could not join: {error}") from error
+        raise ValueError(
+            f"process {number} of {count} could not join at {first}: {error}"
+        ) from error
 
 
 def are_named() -> bool:

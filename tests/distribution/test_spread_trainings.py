@@ -231,8 +231,22 @@ def test_tensorflow_joins_no_processes(monkeypatch):
         join_processes()
 
 
-def test_half_an_environment_is_refused(monkeypatch):
+@pytest.mark.parametrize(
+    ("addresses", "count", "found"),
+    [
+        (None, "two", "None, 'two', None"),
+        ("first.machine:12345", "two", "'first.machine:12345', 'two', None"),
+        (None, "2", "None, '2', '0'"),
+        ("first.machine", "2", "'first.machine', '2', '0'"),
+        ("first.machine:port,second.machine:12345", "2", "'first.machine:port,second"),
+    ],
+)
+def test_half_an_environment_is_refused(monkeypatch, addresses, count, found):
+    number = "0" if count == "2" else None
+    names = ("JOB_ADDRESSES", "NUM_PROCESSES", "PROCESS_ID")
+    for name, value in zip(names, (addresses, count, number), strict=True):
+        if value is not None:
+            monkeypatch.setenv(f"KERAS_DISTRIBUTION_{name}", value)
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
-    monkeypatch.setenv("KERAS_DISTRIBUTION_NUM_PROCESSES", "two")
-    with pytest.raises(ValueError, match=r"KERAS_DISTRIBUTION_JOB_ADDRESSES.*None, 'two', None"):
+    with pytest.raises(ValueError, match=f"KERAS_DISTRIBUTION_JOB_ADDRESSES.*{found}"):
         join_processes()
