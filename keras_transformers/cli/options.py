@@ -110,6 +110,7 @@ def join(options: argparse.Namespace) -> None:
         return
     from keras_transformers.distribution import is_first_process, join_processes
     from keras_transformers.distribution.processes import (
+        TIME_TO_COME,
         announce_end,
         are_named,
         check_distribute,
@@ -119,9 +120,10 @@ def join(options: argparse.Namespace) -> None:
     if not are_named():
         return
     announce_end(
-        f"{PROGRAM}: error: ended, for another process of the training is gone or this one was "
-        "stopped; start all of them again with --resume"
+        f"{PROGRAM}: error: ended, for another process of the training is gone or never came, or "
+        "this one was stopped; start all of them again with --resume"
     )
+    print(f"Waiting for the other processes, at most {TIME_TO_COME} s", flush=True)
     join_processes()
     if not is_first_process():
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # libraries print too

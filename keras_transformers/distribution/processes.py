@@ -14,6 +14,8 @@ import numpy as np
 ADDRESSES = "KERAS_DISTRIBUTION_JOB_ADDRESSES"
 COUNT = "KERAS_DISTRIBUTION_NUM_PROCESSES"
 NUMBER = "KERAS_DISTRIBUTION_PROCESS_ID"
+# So many seconds the processes wait for each other at the start.
+TIME_TO_COME = 300
 # After so many seconds without a sign of life a process counts as dead.
 PATIENCE = 30
 
@@ -49,7 +51,13 @@ def join_processes() -> None:
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
     try:
         # Not Keras' function, which has no say in how soon a dead process is missed.
-        jax.distributed.initialize(first, count, number, heartbeat_timeout_seconds=PATIENCE)
+        jax.distributed.initialize(
+            first,
+            count,
+            number,
+            initialization_timeout=TIME_TO_COME,
+            heartbeat_timeout_seconds=PATIENCE,
+        )
     except RuntimeError as error:
         raise ValueError(
             f"process {number} of {count} could not join at {first}: {error}"
