@@ -30,8 +30,8 @@ def trained(model, in_towers, *data):
     model.optimizer.build(model.trainable_variables)
     dataset = tf.data.Dataset.from_tensor_slices(data).batch(5)
     if in_towers:
-        with Towers(model) as taken:
-            model.fit(taken(dataset), shuffle=False, verbose=0)
+        with Towers(model) as towers:
+            model.fit(towers.batches(dataset), shuffle=False, verbose=0)
     else:
         model.fit(dataset, shuffle=False, verbose=0)
     after = model.get_weights()
